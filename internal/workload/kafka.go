@@ -1,0 +1,344 @@
+package workload
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sort"
+	"strconv"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/internal/kernel"
+)
+
+// kafka: append-only logs with offsets. Most operations send one message or poll
+// the assigned keys; now and then a worker is assigned other keys, or its client
+// crashes.
+type kafka struct {
+	random    *rand.Rand
+	gen       *txnGenerator
+	workers   int
+	nextCrash time.Duration
+
+	// What the nodes acknowledged, so that keys with messages that nobody polled
+	// are assigned more often, and so that the final polls know where to stop.
+	sent, polled, highest map[string]int64
+	final                 map[int]*kafkaFinal
+}
+
+const (
+	assignOneIn    = 64
+	crashEvery     = 30 * time.Second // per worker, on average
+	finalPollEvery = 200 * time.Millisecond
+	finalPollLimit = 10 * time.Second
+)
+
+func newKafka(o Options, k *kernel.Kernel) (Workload, error) {
+	random := k.Rand("generator")
+	return &kafka{
+		random:  random,
+		gen:     newTxnGenerator(random, o, 1),
+		workers: o.Concurrency,
+		sent:    map[string]int64{}, polled: map[string]int64{}, highest: map[string]int64{},
+		final: map[int]*kafkaFinal{},
+	}, nil
+}
+
+func (w *kafka) Next(now time.Duration, free []Worker) (history.Op, Worker, bool) {
+	worker := pick(w.random, free)
+	if now >= w.nextCrash {
+		w.nextCrash = now + time.Duration(2*w.random.Float64()*float64(crashEvery)/float64(w.workers))
+		return history.Op{F: "crash"}, worker, true
+	}
+	m := w.gen.next()[0]
+	key := strconv.FormatInt(m.key, 10)
+	if w.random.IntN(assignOneIn) == 0 {
+		if m.write {
+			w.gen.written[m.key]-- // it is not sent after all
+		}
+		return history.Op{F: "assign", Value: w.assignment(key)}, worker, true
+	}
+	if m.write {
+		return history.Op{F: "send", Value: []any{[]any{edn.Keyword("send"), key, edn.Int(m.value)}}}, worker, true
+	}
+	return history.Op{F: "poll", Value: []any{[]any{edn.Keyword("poll")}}}, worker, true
+}
+
+// assignment is one key, and a third of the time all keys with messages that
+// nobody polled yet.
+func (w *kafka) assignment(key string) []any {
+	keys := []any{key}
+	if len(w.sent) > 0 && w.random.IntN(3) == 0 {
+		for _, k := range sortedKeys(w.sent) {
+			if k != key {
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
+// sortedKeys orders keys by number.
+func sortedKeys(m map[string]int64) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		if len(keys[i]) != len(keys[j]) {
+			return len(keys[i]) < len(keys[j])
+		}
+		return keys[i] < keys[j]
+	})
+	return keys
+}
+
+func (w *kafka) Observe(worker int, op history.Op) {
+	if op.Type != history.OK || (op.F != "poll" && op.F != "send") {
+		return
+	}
+	for _, e := range offsets(op) {
+		seen := w.polled
+		if op.F == "send" {
+			seen = w.sent
+		}
+		raise(seen, e.key, e.offset)
+		raise(w.highest, e.key, e.offset)
+		if f := w.final[worker]; f != nil {
+			f.saw(e.key, e.offset)
+		}
+	}
+	for _, e := range offsets(op) {
+		if sent, ok := w.sent[e.key]; !ok || w.polled[e.key] >= sent {
+			delete(w.sent, e.key)
+			delete(w.polled, e.key)
+		}
+	}
+}
+
+func raise(m map[string]int64, key string, offset int64) {
+	if old, ok := m[key]; !ok || offset > old {
+		m[key] = offset
+	}
+}
+
+type keyOffset struct {
+	key    string
+	offset int64
+}
+
+// offsets returns the highest offset of each key that a completed send or poll
+// shows.
+func offsets(op history.Op) []keyOffset {
+	mop := op.Value.([]any)[0].([]any)
+	if op.F == "send" {
+		return []keyOffset{{mop[1].(string), mop[2].([]any)[0].(int64)}}
+	}
+	var out []keyOffset
+	for _, e := range mop[1].(edn.Map) {
+		high := int64(-1)
+		for _, pair := range e.Value.([]any) {
+			high = max(high, pair.([]any)[0].(int64))
+		}
+		if high >= 0 {
+			out = append(out, keyOffset{e.Key.(string), high})
+		}
+	}
+	return out
+}
+
+// kafkaFinal takes one worker through the end of the test: a fresh client, all
+// keys from the beginning, and polls until it has seen every known offset.
+type kafkaFinal struct {
+	step    int
+	pending map[string]int64
+}
+
+func (f *kafkaFinal) saw(key string, offset int64) {
+	if target, ok := f.pending[key]; ok && offset >= target {
+		delete(f.pending, key)
+	}
+}
+
+func (w *kafka) Final(worker int) (history.Op, time.Duration, bool) {
+	f := w.final[worker]
+	if f == nil {
+		f = &kafkaFinal{pending: map[string]int64{}}
+		for key, offset := range w.highest { // the order does not show
+			f.pending[key] = offset
+		}
+		w.final[worker] = f
+	}
+	if len(f.pending) == 0 {
+		return history.Op{}, 0, false
+	}
+	f.step++
+	switch f.step {
+	case 1:
+		return history.Op{F: "crash"}, 0, true
+	case 2:
+		keys := []any{}
+		for _, k := range sortedKeys(w.highest) {
+			keys = append(keys, k)
+		}
+		seek := edn.Map{{Key: edn.Keyword("seek-to-beginning?"), Value: true}}
+		return history.Op{F: "assign", Value: keys, Extra: seek}, 0, true
+	case 3:
+		return w.finalPoll(), 0, true
+	}
+	return w.finalPoll(), time.Duration(2 * w.random.Float64() * float64(finalPollEvery)), true
+}
+
+func (w *kafka) finalPoll() history.Op {
+	return history.Op{F: "poll", Value: []any{[]any{edn.Keyword("poll")}}, Extra: edn.Map{{Key: edn.Keyword("poll-ms"), Value: int64(1000)}}}
+}
+
+func (w *kafka) FinalLimit() time.Duration { return finalPollLimit }
+
+func (w *kafka) Open(c *Client) Session { return &kafkaSession{Client: c} }
+
+// kafkaSession remembers from which offset on it polls each assigned key.
+type kafkaSession struct {
+	*Client
+	positions []keyOffset // in the order of assignment
+}
+
+func (s *kafkaSession) Invoke(op history.Op, done func(history.Op)) {
+	switch op.F {
+	case "crash": // the client is thrown away
+		op.Type = history.Info
+		done(op)
+	case "assign":
+		s.assign(op, done)
+	case "send":
+		s.send(op, done)
+	default:
+		s.poll(op, done)
+	}
+}
+
+func (s *kafkaSession) assign(op history.Op, done func(history.Op)) {
+	keys := op.Value.([]any)
+	if seek, _ := op.Extra.Get(edn.Keyword("seek-to-beginning?")); seek == true {
+		s.positions = nil
+		for _, k := range keys {
+			s.positions = append(s.positions, keyOffset{k.(string), 0})
+		}
+		done(succeeded(op, op.Value))
+		return
+	}
+	s.Call("list_committed_offsets", fields("keys", keys), DefaultTimeout, func(r Reply, err *Error) {
+		committed, ok := r.Get("offsets").(edn.Map)
+		if err == nil && !ok {
+			err = s.wrong("list_committed_offsets_ok", `an object "offsets"`, r.Get("offsets"))
+		}
+		if err != nil {
+			done(failed(op, err, true))
+			return
+		}
+		var positions []keyOffset
+		for _, k := range keys {
+			key := k.(string)
+			offset, assigned := s.position(key)
+			if v, ok := committed.Get(key); ok && !assigned {
+				offset, _ = integer(v)
+			}
+			positions = append(positions, keyOffset{key, offset})
+		}
+		s.positions = positions
+		done(succeeded(op, op.Value))
+	})
+}
+
+func (s *kafkaSession) position(key string) (int64, bool) {
+	for _, p := range s.positions {
+		if p.key == key {
+			return p.offset, true
+		}
+	}
+	return 0, false
+}
+
+func (s *kafkaSession) send(op history.Op, done func(history.Op)) {
+	mop := op.Value.([]any)[0].([]any)
+	s.Call("send", fields("key", mop[1], "msg", mop[2]), DefaultTimeout, func(r Reply, err *Error) {
+		offset, ok := integer(r.Get("offset"))
+		if err == nil && !ok {
+			err = s.wrong("send_ok", `an integer "offset"`, r.Get("offset"))
+		}
+		if err != nil {
+			done(failed(op, err, false))
+			return
+		}
+		done(succeeded(op, []any{[]any{mop[0], mop[1], []any{edn.Int(offset), mop[2]}}}))
+	})
+}
+
+func (s *kafkaSession) poll(op history.Op, done func(history.Op)) {
+	from := edn.Map{}
+	for _, p := range s.positions {
+		from = append(from, edn.Entry{Key: p.key, Value: p.offset})
+	}
+	s.Call("poll", fields("offsets", from), DefaultTimeout, func(r Reply, err *Error) {
+		msgs, ok := pollResult(r.Get("msgs"))
+		if err == nil && !ok {
+			err = s.wrong("poll_ok", `"msgs", an object of arrays of [offset, message]`, r.Get("msgs"))
+		}
+		if err != nil {
+			done(failed(op, err, false))
+			return
+		}
+		completed := succeeded(op, []any{[]any{edn.Keyword("poll"), msgs}})
+		commit := edn.Map{}
+		for _, e := range offsets(completed) {
+			commit = append(commit, edn.Entry{Key: e.key, Value: e.offset})
+			for i := range s.positions {
+				if p := &s.positions[i]; p.key == e.key {
+					p.offset = max(p.offset, e.offset+1)
+				}
+			}
+		}
+		if len(commit) == 0 {
+			done(completed)
+			return
+		}
+		s.Call("commit_offsets", fields("offsets", commit), DefaultTimeout, func(_ Reply, err *Error) {
+			if err != nil {
+				done(failed(op, err, false))
+				return
+			}
+			done(completed)
+		})
+	})
+}
+
+func (s *kafkaSession) wrong(typ, want string, found any) *Error {
+	return &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered %s with %s, expected %s", s.node, typ, edn.String(found), want)}
+}
+
+// pollResult checks the shape of an answer to poll.
+func pollResult(v any) (edn.Map, bool) {
+	msgs, ok := v.(edn.Map)
+	if !ok {
+		return nil, false
+	}
+	for _, e := range msgs {
+		pairs, ok := e.Value.([]any)
+		if !ok {
+			return nil, false
+		}
+		for _, p := range pairs {
+			pair, ok := p.([]any)
+			if !ok || len(pair) != 2 {
+				return nil, false
+			}
+			offset, ok := integer(pair[0])
+			if !ok {
+				return nil, false
+			}
+			pair[0] = edn.Int(offset)
+		}
+	}
+	return msgs, true
+}

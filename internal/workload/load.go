@@ -1,0 +1,230 @@
+package workload
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"glomers/checkers/history"
+	"glomers/internal/kernel"
+)
+
+// Recorder learns of every invocation and completion.
+type Recorder interface {
+	RecordOp(op history.Op)
+}
+
+// Clients opens and closes the clients of workers on the network.
+type Clients interface {
+	Open(node string) *Client
+	Close(c *Client)
+}
+
+// Pace says how many operations a test has.
+type Pace struct {
+	Rate      float64       // operations a second over all workers; 0 for none
+	TimeLimit time.Duration // of the test, without its final operations
+}
+
+// Load is the workers of a test. Each runs one operation at a time; when the
+// outcome of one stays unknown, the worker goes on as a new process with a new
+// client.
+type Load struct {
+	kernel   *kernel.Kernel
+	workload Workload
+	pace     Pace
+	recorder Recorder
+	clients  Clients
+	random   *rand.Rand
+	workers  []worker
+
+	busy     int
+	starving bool          // no worker could take the last operation
+	due      time.Duration // when the next operation is due
+	closing  bool          // no new operations
+	finished func()
+	deadline *kernel.Timer
+}
+
+type worker struct {
+	node    string
+	process int
+	busy    bool
+	client  *Client
+	session Session
+}
+
+// NewLoad returns a load of o.Concurrency workers, spread over the nodes.
+func NewLoad(k *kernel.Kernel, w Workload, o Options, pace Pace, recorder Recorder, clients Clients) *Load {
+	l := &Load{kernel: k, workload: w, pace: pace, recorder: recorder, clients: clients, random: k.Rand("pace")}
+	for i := range o.Concurrency {
+		l.workers = append(l.workers, worker{node: o.Nodes[i%len(o.Nodes)], process: i})
+	}
+	return l
+}
+
+// Prepare opens the clients and lets them do what the workload does before the
+// test. It calls done when all have, or with the first error.
+func (l *Load) Prepare(done func(error)) {
+	pending := len(l.workers)
+	p, needed := l.workload.(Preparer)
+	for i := range l.workers {
+		l.open(&l.workers[i])
+	}
+	if !needed {
+		done(nil)
+		return
+	}
+	failed := false
+	for i := range l.workers {
+		p.Prepare(l.workers[i].client, func(err error) {
+			pending--
+			if failed {
+				return
+			}
+			failed = err != nil
+			if failed || pending == 0 {
+				done(err)
+			}
+		})
+	}
+}
+
+func (l *Load) open(w *worker) {
+	w.client = l.clients.Open(w.node)
+	w.session = l.workload.Open(w.client)
+}
+
+// Run generates operations until the time limit and calls finished when the
+// last one has completed.
+func (l *Load) Run(finished func()) {
+	l.finished = finished
+	l.due = l.kernel.Now()
+	l.kernel.After(l.pace.TimeLimit, func() {
+		l.closing = true
+		l.finishIfIdle()
+	})
+	if l.pace.Rate > 0 {
+		l.tick()
+	}
+}
+
+func (l *Load) finishIfIdle() {
+	if l.closing && l.busy == 0 && l.finished != nil {
+		f := l.finished
+		l.finished = nil
+		l.deadline.Cancel()
+		f()
+	}
+}
+
+// behind is how far operations may lag behind the rate before the lag is
+// forgiven rather than made up for.
+const behind = 20 * time.Millisecond
+
+// tick runs the operation that is due and schedules the next one.
+func (l *Load) tick() {
+	if l.closing {
+		return
+	}
+	free := make([]Worker, 0, len(l.workers))
+	for i, w := range l.workers {
+		if !w.busy {
+			free = append(free, Worker{i, w.process})
+		}
+	}
+	now := l.kernel.Now()
+	if len(free) > 0 {
+		if op, w, ok := l.workload.Next(now, free); ok {
+			l.starving = false
+			l.due = max(l.due, now-behind) + time.Duration(2*l.random.Float64()/l.pace.Rate*float64(time.Second))
+			l.kernel.At(l.due, l.tick)
+			l.invoke(w.Index, op, nil)
+			return
+		}
+	}
+	l.starving = true // until a completion
+}
+
+func (l *Load) invoke(index int, op history.Op, then func()) {
+	w := &l.workers[index]
+	w.busy = true
+	l.busy++
+	op.Type, op.Process, op.Time = history.Invoke, w.process, l.kernel.Now()
+	l.recorder.RecordOp(op)
+	w.session.Invoke(op, func(completion history.Op) {
+		completion.Time = l.kernel.Now()
+		l.recorder.RecordOp(completion)
+		w.busy = false
+		l.busy--
+		if completion.Type == history.Info {
+			w.process += len(l.workers)
+			l.clients.Close(w.client)
+			l.open(w)
+		}
+		if o, ok := l.workload.(Observer); ok {
+			o.Observe(index, completion)
+		}
+		if then != nil {
+			then()
+		}
+		if l.starving && !l.closing {
+			l.starving = false
+			l.kernel.After(0, l.tick)
+		}
+		l.finishIfIdle()
+	})
+}
+
+// Finish runs the final operations of the workload, if it has any, and calls
+// finished when they are done.
+func (l *Load) Finish(finished func()) {
+	f, ok := l.workload.(Finisher)
+	if !ok {
+		finished()
+		return
+	}
+	l.finished = finished
+	l.closing = false
+	active := len(l.workers)
+	if limit := f.FinalLimit(); limit > 0 {
+		l.deadline = l.kernel.After(limit, func() {
+			l.closing = true
+			l.finishIfIdle()
+		})
+	}
+	for i := range l.workers {
+		l.final(f, i, func() {
+			if active--; active == 0 {
+				l.closing = true
+				l.finishIfIdle()
+			}
+		})
+	}
+}
+
+func (l *Load) final(f Finisher, index int, done func()) {
+	if l.closing {
+		return
+	}
+	op, wait, ok := f.Final(index)
+	if !ok {
+		done()
+		return
+	}
+	l.kernel.After(wait, func() {
+		if !l.closing {
+			l.invoke(index, op, func() { l.final(f, index, done) })
+		}
+	})
+}
+
+// HasFinal reports whether the workload has final operations, and so needs the
+// network healed and time to recover before them.
+func (l *Load) HasFinal() bool {
+	_, ok := l.workload.(Finisher)
+	return ok
+}
+
+// Progress describes where the load is, for people.
+func (l *Load) Progress() string { return fmt.Sprintf("%d of %d workers busy", l.busy, len(l.workers)) }

@@ -1,0 +1,241 @@
+package workload
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/internal/kernel"
+)
+
+// echo: nodes send back what they get.
+type echo struct{ random *rand.Rand }
+
+func newEcho(_ Options, k *kernel.Kernel) (Workload, error) {
+	return &echo{k.Rand("generator")}, nil
+}
+
+func (w *echo) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
+	return history.Op{F: "echo", Value: fmt.Sprintf("Please echo %d", w.random.IntN(128))}, pick(w.random, free), true
+}
+
+func (w *echo) Open(c *Client) Session { return echoSession{c} }
+
+type echoSession struct{ *Client }
+
+func (s echoSession) Invoke(op history.Op, done func(history.Op)) {
+	s.Call("echo", fields("echo", op.Value), DefaultTimeout, func(r Reply, err *Error) {
+		if err != nil {
+			done(failed(op, err, false))
+			return
+		}
+		// The whole body is the value, its field names as keywords.
+		body := make(edn.Map, len(r.body))
+		for i, e := range r.body {
+			body[i] = edn.Entry{Key: edn.Keyword(fmt.Sprint(e.Key)), Value: e.Value}
+		}
+		edn.SortMap(body)
+		done(succeeded(op, body))
+	})
+}
+
+// uniqueIDs: nodes generate ids that no node ever repeats.
+type uniqueIDs struct{ random *rand.Rand }
+
+func newUniqueIDs(_ Options, k *kernel.Kernel) (Workload, error) {
+	return &uniqueIDs{k.Rand("generator")}, nil
+}
+
+func (w *uniqueIDs) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
+	return history.Op{F: "generate"}, pick(w.random, free), true
+}
+
+func (w *uniqueIDs) Open(c *Client) Session { return uniqueIDsSession{c} }
+
+type uniqueIDsSession struct{ *Client }
+
+func (s uniqueIDsSession) Invoke(op history.Op, done func(history.Op)) {
+	s.Call("generate", nil, DefaultTimeout, func(r Reply, err *Error) {
+		if err == nil && r.Get("id") == nil {
+			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered generate_ok without an id", s.node)}
+		}
+		if err != nil {
+			done(failed(op, err, false))
+			return
+		}
+		done(succeeded(op, r.Get("id")))
+	})
+}
+
+// set is a growing set of integers: broadcast and g-set differ only in their
+// words.
+type set struct {
+	finalReads
+	random   *rand.Rand
+	next     int64
+	protocol setProtocol
+}
+
+type setProtocol struct {
+	add, element, elements string
+	topology               edn.Map // nil if clients send none
+	mapErrors              bool    // as fail where that is certain
+}
+
+func newBroadcast(o Options, k *kernel.Kernel) (Workload, error) {
+	topology, err := Topology(o.Topology, o.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	return &set{
+		finalReads: newFinalReads(history.Op{F: "read", Final: true}),
+		random:     k.Rand("generator"),
+		protocol:   setProtocol{"broadcast", "message", "messages", topology, true},
+	}, nil
+}
+
+func newGSet(_ Options, k *kernel.Kernel) (Workload, error) {
+	return &set{
+		finalReads: newFinalReads(history.Op{F: "read"}),
+		random:     k.Rand("generator"),
+		protocol:   setProtocol{"add", "element", "value", nil, false},
+	}, nil
+}
+
+func (w *set) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
+	worker := pick(w.random, free)
+	if w.random.IntN(2) == 0 {
+		return history.Op{F: "read"}, worker, true
+	}
+	op := history.Op{F: w.protocol.add, Value: w.next}
+	w.next++
+	return op, worker, true
+}
+
+func (w *set) Prepare(c *Client, done func(error)) {
+	if w.protocol.topology == nil {
+		done(nil)
+		return
+	}
+	c.Call("topology", fields("topology", w.protocol.topology), DefaultTimeout, func(_ Reply, err *Error) {
+		if err != nil {
+			done(fmt.Errorf("node %s did not answer topology with topology_ok: %w", c.Node(), err))
+			return
+		}
+		done(nil)
+	})
+}
+
+func (w *set) Open(c *Client) Session { return setSession{c, w.protocol} }
+
+type setSession struct {
+	*Client
+	protocol setProtocol
+}
+
+func (s setSession) Invoke(op history.Op, done func(history.Op)) {
+	if op.F != "read" {
+		s.Call(op.F, fields(s.protocol.element, op.Value), DefaultTimeout, func(_ Reply, err *Error) {
+			if err != nil {
+				done(s.failed(op, err, false))
+				return
+			}
+			done(succeeded(op, op.Value))
+		})
+		return
+	}
+	s.Call("read", nil, DefaultTimeout, func(r Reply, err *Error) {
+		elements, ok := r.Get(s.protocol.elements).([]any)
+		if err == nil && !ok {
+			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered read_ok without an array %q", s.node, s.protocol.elements)}
+		}
+		if err != nil {
+			done(s.failed(op, err, true))
+			return
+		}
+		done(succeeded(op, elements))
+	})
+}
+
+func (s setSession) failed(op history.Op, err *Error, idempotent bool) history.Op {
+	if !s.protocol.mapErrors {
+		err.Definite, idempotent = false, false
+	}
+	return failed(op, err, idempotent)
+}
+
+// counter: g-counter grows only, pn-counter may shrink.
+type counter struct {
+	finalReads
+	random *rand.Rand
+	deltas func() int64
+}
+
+func newPNCounter(_ Options, k *kernel.Kernel) (Workload, error) {
+	random := k.Rand("generator")
+	return newCounter(random, func() int64 { return random.Int64N(10) - 5 }), nil
+}
+
+func newGCounter(_ Options, k *kernel.Kernel) (Workload, error) {
+	random := k.Rand("generator")
+	return newCounter(random, func() int64 { return random.Int64N(5) }), nil
+}
+
+func newCounter(random *rand.Rand, deltas func() int64) Workload {
+	return &counter{newFinalReads(history.Op{F: "read", Final: true}), random, deltas}
+}
+
+func (w *counter) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
+	worker := pick(w.random, free)
+	if w.random.IntN(2) == 0 {
+		return history.Op{F: "read"}, worker, true
+	}
+	return history.Op{F: "add", Value: w.deltas()}, worker, true
+}
+
+func (w *counter) Open(c *Client) Session { return counterSession{c} }
+
+type counterSession struct{ *Client }
+
+// Any error leaves the outcome open: Maelstrom's counter clients do not map
+// errors.
+func (s counterSession) Invoke(op history.Op, done func(history.Op)) {
+	indefinite := func(err *Error) history.Op {
+		err.Definite = false
+		return failed(op, err, false)
+	}
+	if op.F == "add" {
+		s.Call("add", fields("delta", op.Value), DefaultTimeout, func(_ Reply, err *Error) {
+			if err != nil {
+				done(indefinite(err))
+				return
+			}
+			done(succeeded(op, op.Value))
+		})
+		return
+	}
+	s.Call("read", nil, DefaultTimeout, func(r Reply, err *Error) {
+		value, ok := integer(r.Get("value"))
+		if err == nil && !ok {
+			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered read_ok with the value %s, expected an integer", s.node, edn.String(r.Get("value")))}
+		}
+		if err != nil {
+			done(indefinite(err))
+			return
+		}
+		done(succeeded(op, value))
+	})
+}
+
+// integer accepts 3 and 3.0: languages without integers print the latter.
+func integer(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case float64:
+		return int64(v), v == float64(int64(v))
+	}
+	return 0, false
+}

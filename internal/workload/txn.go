@@ -1,0 +1,147 @@
+package workload
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/internal/kernel"
+)
+
+// txn: transactions over registers or lists.
+type txn struct {
+	random *rand.Rand
+	gen    *txnGenerator
+	write  string // w or append
+}
+
+func newRWRegister(o Options, k *kernel.Kernel) (Workload, error) { return newTxn(o, k, "w"), nil }
+
+func newListAppend(o Options, k *kernel.Kernel) (Workload, error) {
+	return newTxn(o, k, "append"), nil
+}
+
+func newTxn(o Options, k *kernel.Kernel, write string) Workload {
+	random := k.Rand("generator")
+	return &txn{random, newTxnGenerator(random, o, o.MaxTxnLength), write}
+}
+
+func (w *txn) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
+	mops := []any{}
+	for _, m := range w.gen.next() {
+		if m.write {
+			mops = append(mops, []any{edn.Keyword(w.write), edn.Int(m.key), edn.Int(m.value)})
+		} else {
+			mops = append(mops, []any{edn.Keyword("r"), edn.Int(m.key), nil})
+		}
+	}
+	return history.Op{F: "txn", Value: mops}, pick(w.random, free), true
+}
+
+func (w *txn) Open(c *Client) Session { return txnSession{c} }
+
+type txnSession struct{ *Client }
+
+func (s txnSession) Invoke(op history.Op, done func(history.Op)) {
+	request := op.Value.([]any)
+	plain := make([]any, len(request))
+	for i, mop := range request {
+		m := mop.([]any)
+		plain[i] = []any{string(m[0].(edn.Keyword)), m[1], m[2]}
+	}
+	s.Call("txn", fields("txn", plain), DefaultTimeout, func(r Reply, err *Error) {
+		var value []any
+		if err == nil {
+			value, err = s.completed(r, request)
+		}
+		if err != nil {
+			done(failed(op, err, false))
+			return
+		}
+		done(succeeded(op, value))
+	})
+}
+
+// completed checks that the answer is the requested transaction with its reads
+// filled in.
+func (s txnSession) completed(r Reply, request []any) ([]any, *Error) {
+	answer, _ := r.Get("txn").([]any)
+	ok := len(answer) == len(request)
+	value := make([]any, len(answer))
+	for i := 0; ok && i < len(answer); i++ {
+		want := request[i].([]any)
+		got, isArray := answer[i].([]any)
+		if ok = isArray && len(got) == 3 && got[0] == string(want[0].(edn.Keyword)) && edn.Equal(got[1], want[1]); ok {
+			value[i] = []any{want[0], got[1], got[2]}
+		}
+	}
+	if !ok {
+		return nil, &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered the transaction %s, expected %s with its reads filled in",
+			s.node, edn.String(r.Get("txn")), edn.String(request))}
+	}
+	return value, nil
+}
+
+// txnGenerator draws transactions as Elle's generator does: keys are chosen
+// exponentially among the active ones, every write to a key has a new value, and
+// a key that has seen its share of writes gives way to a new one.
+type txnGenerator struct {
+	random    *rand.Rand
+	active    []int64
+	written   map[int64]int64 // the last value written to an active key
+	maxLength int
+	maxWrites int64
+	nextKey   int64
+}
+
+type mop struct {
+	write bool
+	key   int64
+	value int64
+}
+
+func newTxnGenerator(random *rand.Rand, o Options, maxLength int) *txnGenerator {
+	g := &txnGenerator{random: random, written: map[int64]int64{}, maxLength: max(maxLength, 1), maxWrites: int64(max(o.MaxWritesPerKey, 1))}
+	keys := o.KeyCount
+	if keys == 0 {
+		keys = 10
+	}
+	for range keys {
+		g.active = append(g.active, g.nextKey)
+		g.nextKey++
+	}
+	return g
+}
+
+func (g *txnGenerator) next() []mop {
+	mops := make([]mop, 0, g.maxLength)
+	for length := 1 + g.random.IntN(g.maxLength); len(mops) < length; {
+		write := g.random.IntN(2) == 1
+		i := g.index()
+		key := g.active[i]
+		if !write {
+			mops = append(mops, mop{key: key})
+			continue
+		}
+		if g.written[key] == g.maxWrites {
+			delete(g.written, key)
+			g.active[i] = g.nextKey
+			g.nextKey++
+			continue
+		}
+		g.written[key]++
+		mops = append(mops, mop{true, key, g.written[key]})
+	}
+	return mops
+}
+
+// index draws the position of a key: each is twice as likely as the one before.
+func (g *txnGenerator) index() int {
+	n := float64(len(g.active))
+	scale := (math.Pow(2, n) - 1) * 2
+	i := int(math.Floor(math.Log2(g.random.Float64()*scale+2) - 1))
+	return min(max(i, 0), len(g.active)-1)
+}
