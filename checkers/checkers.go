@@ -68,6 +68,7 @@ type Finding struct {
 type Verdict struct {
 	Valid    Validity
 	Fields   any       // the value of :workload in results.edn
+	Summary  string    // a few words for people, such as "94 values, 3 lost"
 	Findings []Finding // why the verdict is not Valid
 }
 
@@ -86,7 +87,9 @@ type Results struct {
 	Workload     any                `json:"workload"`
 	Valid        Validity           `json:"valid?"`
 
-	Findings []Finding `json:"-"`
+	WorkloadValid Validity  `json:"-"`
+	Summary       string    `json:"-"` // of the workload, in a few words
+	Findings      []Finding `json:"-"`
 }
 
 // NetResult is the traffic of a run. It is always valid.
@@ -132,6 +135,9 @@ func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) 
 		Stats:        StatsOf(h),
 		Availability: Availability(h, o.Availability),
 		Workload:     verdict.Fields,
+
+		WorkloadValid: verdict.Valid,
+		Summary:       verdict.Summary,
 	}
 	if net != nil {
 		s := *net

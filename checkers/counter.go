@@ -72,7 +72,7 @@ func Counter(h *history.History) (Verdict, error) {
 		r.Acceptable = append(r.Acceptable, []any{a.low, a.high})
 		ranges = append(ranges, a.String())
 	}
-	v := Verdict{Valid: r.Valid, Fields: r}
+	v := Verdict{Valid: r.Valid, Fields: r, Summary: fmt.Sprintf("%d final reads, possible is %s", len(r.FinalReads), strings.Join(ranges, " or "))}
 	if r.Valid != Valid {
 		v.Findings = []Finding{{"final-reads", fmt.Sprintf("%d of %d final reads are not a possible sum; possible is %s",
 			len(errors), len(r.FinalReads), strings.Join(ranges, " or ")), firstFew(details)}}

@@ -91,7 +91,7 @@ func SetFull(h *history.History, add string) (Verdict, error) {
 	r.StableLatencies = quantiles(stableLatencies)
 	r.LostLatencies = quantiles(lostLatencies)
 
-	v := Verdict{}
+	v := Verdict{Summary: fmt.Sprintf("%d values: %d stable, %d lost, %d never read", r.AttemptCount, r.StableCount, r.LostCount, r.NeverReadCount)}
 	switch {
 	case r.LostCount > 0:
 		r.Valid = Invalid

@@ -89,7 +89,6 @@ func (s *Service) Deliver(m journal.Message) {
 	}
 }
 
-
 // canonical returns a text that equal JSON values share.
 func canonical(raw json.RawMessage) string {
 	if len(raw) == 0 {

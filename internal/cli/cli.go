@@ -1,0 +1,129 @@
+// Package cli is the command line: flags, terminal, hints and exit codes. All
+// else that the project does is done by packages that print nothing.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"glomers/internal/process"
+	"glomers/internal/solution"
+)
+
+// Exit codes.
+const (
+	exitPass  = 0
+	exitFail  = 1 // the verdict is a failure
+	exitError = 2 // there is no verdict
+)
+
+// errFailed ends a command whose verdict, already printed, is a failure.
+var errFailed = errors.New("the test failed")
+
+// errUnknown ends a command whose verdict, already printed, is unknown.
+var errUnknown = errors.New("the verdict is unknown")
+
+// app is one call of the command.
+type app struct {
+	out, err *terminal
+}
+
+// Main runs the command and returns its exit code. Under the name maelstrom it
+// behaves as "glomers maelstrom".
+func Main(args []string, stdout, stderr io.Writer) int {
+	a := &app{out: newTerminal(stdout), err: newTerminal(stderr)}
+	root := a.root()
+	words := args[1:]
+	if name := strings.TrimSuffix(filepath.Base(args[0]), ".exe"); name == "maelstrom" {
+		root = a.maelstrom()
+	}
+	if err := checkDashes(words); err != nil {
+		return a.report(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root.SetArgs(words)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	return a.report(root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "glomers",
+		Short: "Run the Gossip Glomers challenges, without a JVM",
+		Long: "glomers runs your solution of a Gossip Glomers challenge against the challenge's own test and\n" +
+			"tells what is wrong with it.",
+	}
+	root.AddCommand(a.list(), a.testStage(), a.newSolution(), a.check(), a.maelstrom())
+	return root
+}
+
+// report prints an error with what can be said about it and returns the exit
+// code.
+func (a *app) report(err error) int {
+	switch {
+	case err == nil:
+		return exitPass
+	case errors.Is(err, errFailed):
+		return exitFail
+	case errors.Is(err, errUnknown):
+		return exitError
+	}
+	a.err.printf("%s %v\n", a.err.bad("error:"), err)
+	var build *solution.BuildError
+	var node *process.NodeError
+	switch {
+	case errors.As(err, &build):
+		a.err.printf("%s\n", indent(build.Output))
+		if strings.Contains(build.Output, "go.mod file not found") {
+			a.err.printf("hint: begin a module there with: go mod init my-solution && go get github.com/jepsen-io/maelstrom/demo/go\n")
+		}
+	case errors.As(err, &node):
+		a.err.printf("%s", node.Describe())
+	case strings.HasPrefix(err.Error(), "unknown flag"), strings.HasPrefix(err.Error(), "unknown shorthand"):
+		a.err.printf("hint: arguments for the node go after --; all options are listed by --help\n")
+	}
+	return exitError
+}
+
+func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
+
+// dashes are what editors and web pages make of a hyphen.
+var dashes = map[rune]string{
+	'‐': "a Unicode hyphen (U+2010)", '‑': "a non-breaking hyphen (U+2011)", '‒': "a figure dash (U+2012)",
+	'–': "an en dash (U+2013)", '—': "an em dash (U+2014)", '―': "a horizontal bar (U+2015)", '−': "a minus sign (U+2212)",
+}
+
+// checkDashes finds options that begin with a character that only looks like a
+// hyphen. Maelstrom takes them as arguments for the node, so that a widely copied
+// command with "–-nemesis partition" runs without any partition.
+func checkDashes(args []string) error {
+	for _, arg := range args {
+		if arg == "--" {
+			return nil
+		}
+		head := strings.TrimLeft(arg, "-‐‑‒–—―−")
+		prefix := arg[:len(arg)-len(head)]
+		for _, r := range prefix {
+			if name, ok := dashes[r]; ok && head != "" {
+				option := "--" + head
+				if len([]rune(head)) == 1 {
+					option = "-" + head
+				}
+				return fmt.Errorf("%q begins with %s instead of a hyphen, so it is not an option; did you mean %s?", arg, name, option)
+			}
+		}
+	}
+	return nil
+}

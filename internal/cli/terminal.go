@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"glomers/internal/runner"
+)
+
+// terminal is a stream that people or programs read. Colours appear only where
+// it is a terminal, and not if NO_COLOR is set.
+type terminal struct {
+	w     io.Writer
+	tty   bool
+	color bool
+	mu    sync.Mutex
+}
+
+func newTerminal(w io.Writer) *terminal {
+	t := &terminal{w: w}
+	if f, ok := w.(*os.File); ok {
+		t.tty = term.IsTerminal(int(f.Fd()))
+	}
+	t.color = t.tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return t
+}
+
+func (t *terminal) printf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.w, format, args...)
+}
+
+func (t *terminal) style(c text.Colors, s string) string {
+	if !t.color {
+		return s
+	}
+	return c.EscapeSeq() + s + text.EscapeReset
+}
+
+func (t *terminal) good(s string) string { return t.style(text.Colors{text.FgGreen}, s) }
+func (t *terminal) bad(s string) string  { return t.style(text.Colors{text.FgRed}, s) }
+func (t *terminal) warn(s string) string { return t.style(text.Colors{text.FgYellow}, s) }
+func (t *terminal) bold(s string) string { return t.style(text.Colors{text.Bold}, s) }
+func (t *terminal) dim(s string) string  { return t.style(text.Colors{text.Faint}, s) }
+
+// progress shows how far a run is: a bar on a terminal, otherwise a line for
+// each phase.
+type progress struct {
+	t     *terminal
+	bar   *progressbar.ProgressBar
+	phase runner.Phase
+}
+
+func newProgress(t *terminal) *progress { return &progress{t: t} }
+
+func (p *progress) update(r runner.Progress) {
+	if r.Phase != p.phase {
+		p.phase = r.Phase
+		if !p.t.tty {
+			if r.Total > 0 {
+				p.t.printf("%s (%v)\n", r.Phase, r.Total)
+			} else {
+				p.t.printf("%s\n", r.Phase)
+			}
+			return
+		}
+		p.finish()
+		p.bar = progressbar.NewOptions64(max(int64(r.Total), 1),
+			progressbar.OptionSetWriter(p.t.w),
+			progressbar.OptionSetWidth(24),
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionEnableColorCodes(p.t.color),
+			progressbar.OptionThrottle(50*time.Millisecond),
+			progressbar.OptionClearOnFinish())
+	}
+	if p.bar == nil {
+		return
+	}
+	text := fmt.Sprintf("%-15s %5.1fs  %d ops, %d ok", r.Phase, r.Elapsed.Seconds(), r.Invoked, r.OK)
+	if r.Fail > 0 {
+		text += fmt.Sprintf(", %d failed", r.Fail)
+	}
+	if r.Info > 0 {
+		text += fmt.Sprintf(", %d unknown", r.Info)
+	}
+	if r.Partitioned {
+		text += "  partitioned"
+	}
+	p.bar.Describe(text)
+	if r.Total > 0 {
+		p.bar.Set64(min(int64(r.Elapsed), int64(r.Total)-1))
+	}
+}
+
+func (p *progress) finish() {
+	if p.bar != nil {
+		p.bar.Clear()
+		p.bar = nil
+	}
+}

@@ -1,0 +1,375 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glomers/checkers"
+	"glomers/checkers/edn"
+	"glomers/checkers/journal"
+	"glomers/internal/process"
+	"glomers/internal/runner"
+	"glomers/internal/solution"
+	"glomers/internal/store"
+	"glomers/stages"
+)
+
+// engines are the values of --engine.
+var engines = []string{"process", "maelstrom"}
+
+func parseModels(s string) ([]string, error) {
+	models := splitList(s)
+	if len(models) == 0 {
+		return nil, errors.New("--consistency-models is empty, expected at least one model")
+	}
+	if err := checkers.ValidateModels(models); err != nil {
+		return nil, fmt.Errorf("--consistency-models: %w", err)
+	}
+	return models, nil
+}
+
+// maelstrom is the command that stands in for Maelstrom's.
+func (a *app) maelstrom() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "maelstrom",
+		Short: "Stand in for Maelstrom's own command line",
+	}
+	f := &testFlags{}
+	test := &cobra.Command{
+		Use:   "test -w WORKLOAD --bin PATH [flags] [-- NODE ARGUMENTS]",
+		Short: "Run a test with Maelstrom's options",
+		Long: "Run a test. The options are those of Maelstrom's test command, with the same names, defaults and\n" +
+			"meaning; arguments that are not options go to the node.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.bin == "" {
+				return errors.New("expected --bin PATH, the executable to test")
+			}
+			return a.runTests(cmd, f, target{bin: f.bin, args: args}, nil)
+		},
+	}
+	test.Flags().StringVarP(&f.workload, "workload", "w", "lin-kv", "what to test: "+strings.Join(checkers.Workloads(), ", "))
+	f.register(test.Flags())
+	cmd.AddCommand(test)
+	return cmd
+}
+
+// testStage runs a stage of the workbook.
+func (a *app) testStage() *cobra.Command {
+	f := &testFlags{}
+	cmd := &cobra.Command{
+		Use:   "test STAGE [PACKAGE] [flags] [-- NODE ARGUMENTS]",
+		Short: "Run a stage against a solution",
+		Long: "Run a stage of the workbook against a Go package, an executable (--bin) or, if neither is given, the\n" +
+			"stage's reference solution. The challenge's own options apply; any of Maelstrom's test options can be\n" +
+			"given to change the test.",
+		Example: "  glomers test 3c ./my/3c\n  glomers test 3c --bin ./node.py -- --verbose",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				args = args[:n]
+			}
+			if len(args) < 1 || len(args) > 2 {
+				return errors.New("expected a stage and at most one Go package, such as: glomers test 3c ./my/3c (arguments for the node go after --)")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t := target{bin: f.bin}
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				args, t.args = args[:n], args[n:]
+			}
+			stage, err := stages.Find(args[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case len(args) == 2 && f.bin != "":
+				return fmt.Errorf("both the Go package %s and --bin %s are given; expected one of them", args[1], f.bin)
+			case len(args) == 2:
+				t.dir = args[1]
+			case f.bin == "":
+				if t.dir, err = referenceDir(stage); err != nil {
+					return err
+				}
+			}
+			return a.runTests(cmd, f, t, &stage)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// referenceDir finds the source of a stage's reference solution: below the
+// current directory or one of its parents.
+func referenceDir(s stages.Stage) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		candidate := filepath.Join(dir, "stages", s.Dir)
+		if _, err := os.Stat(filepath.Join(candidate, "main.go")); err == nil {
+			return candidate, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("the reference solution of stage %s is not here: run this within the workbook, or name your own solution: glomers test %s ./my/%s", s.ID, s.ID, s.ID)
+		}
+		dir = parent
+	}
+}
+
+// target is what is tested: a Go package or an executable.
+type target struct {
+	dir, bin string
+	args     []string
+}
+
+func (t target) String() string {
+	name := t.dir
+	if t.bin != "" {
+		name = t.bin
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, name); err == nil && !strings.HasPrefix(rel, "..") {
+			name = "./" + filepath.ToSlash(rel)
+		}
+	}
+	return name
+}
+
+// executable returns the path of the executable, built below dir if need be.
+func (a *app) executable(ctx context.Context, t target, dir string) (string, error) {
+	if t.bin != "" {
+		return solution.CheckBin(t.bin)
+	}
+	a.err.printf("building %s\n", t)
+	return solution.Build(ctx, t.dir, dir, nil)
+}
+
+// runTests runs the test that the options describe, for a stage with all its
+// runs, and prints the verdicts.
+func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) error {
+	official := stage != nil
+	for _, name := range shaping {
+		official = official && !cmd.Flags().Changed(name)
+	}
+	variants := [][]string{nil}
+	if stage != nil {
+		f.workload = stage.Workload
+		variants = append(variants, stage.Again...)
+		if cmd.Flags().Changed("nemesis") {
+			variants = variants[:1]
+		}
+	}
+	tests := make([]store.Test, len(variants))
+	flags := make([]testFlags, len(variants))
+	for i, variant := range variants {
+		if stage != nil {
+			if err := applyDefaults(cmd, append(append([]string{}, stage.Flags...), variant...)); err != nil {
+				return err
+			}
+		}
+		set := func(name string) bool {
+			return cmd.Flags().Changed(name) || stage != nil && name == "node-count" && f.nodes == "" && f.node == nil && f.nodesFile == ""
+		}
+		test, err := f.test(set)
+		if err != nil {
+			return err
+		}
+		test.Solution, test.Args, test.Official = t.String(), t.args, official
+		if stage != nil {
+			test.Stage = stage.ID
+		}
+		tests[i], flags[i] = test, *f
+	}
+	if f.leaveDB {
+		a.err.printf("%s --leave-db-running has no effect: nodes cannot outlive their stdin\n", a.err.warn("note:"))
+	}
+
+	build, err := os.MkdirTemp("", "glomers-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(build)
+	bin, err := a.executable(cmd.Context(), t, build)
+	if err != nil {
+		return err
+	}
+	worst := error(nil)
+	for range f.testCount {
+		for i, test := range tests {
+			verdict, err := a.runOne(cmd.Context(), &flags[i], test, bin, stage)
+			if err != nil {
+				return err
+			}
+			if err := verdict.err(); worst == nil || errors.Is(err, errFailed) {
+				worst = err
+			}
+		}
+		if worst != nil { // as Jepsen does, a series ends with the first failure
+			return worst
+		}
+	}
+	return nil
+}
+
+// runOne runs one test, keeps it and prints its verdict.
+func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, bin string, stage *stages.Stage) (*verdict, error) {
+	if t.Engine == "maelstrom" {
+		return a.runMaelstrom(ctx, f, t, bin, stage)
+	}
+	t.Start = time.Now()
+	run, err := store.Create(f.store, t)
+	if err != nil {
+		return nil, err
+	}
+	c := config(t, f)
+	a.err.printf("%s  seed %d  %s\n", a.err.bold(title(t, stage)), t.Seed, a.err.dim(c.String()))
+
+	log := a.logger(f, run.LogWriter())
+	bar := newProgress(a.err)
+	err = runner.Run(ctx, c, func(receive func(journal.Message) error) runner.Engine {
+		o := process.Options{Bin: bin, Args: t.Args, Log: run.NodeLog}
+		if f.logStderr {
+			o.Stderr = func(node, line string) { log.Info("stderr", "node", node, "line", line) }
+		}
+		return process.New(o, receive)
+	}, run, log, bar.update)
+	bar.finish()
+	if closeErr := run.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, a.aborted(err, run)
+	}
+
+	h, err := run.History()
+	if err != nil {
+		return nil, err
+	}
+	results, err := checkers.Check(h, run.Net(), t.CheckOptions())
+	if err != nil {
+		return nil, fmt.Errorf("%w; the run is kept in %s", err, run.Dir)
+	}
+	v := newVerdict(run.Dir, &t, results, stage)
+	if err := run.WriteResults(results, v.extra()); err != nil {
+		return nil, err
+	}
+	a.print(v, f.json)
+	return v, nil
+}
+
+// aborted explains a run that did not come to its end.
+func (a *app) aborted(err error, run *store.Run) error {
+	kept := fmt.Sprintf("the %d operations until then are kept in %s", run.Operations(), run.Dir)
+	if runner.IsInterrupt(err) {
+		return fmt.Errorf("interrupted; %s", kept)
+	}
+	return fmt.Errorf("%w\n%s", err, kept)
+}
+
+// logger writes the run log, and shows on the terminal what the user asked for.
+func (a *app) logger(f *testFlags, file io.Writer) *slog.Logger {
+	w := file
+	if f.logStderr || f.logNetSend || f.logNetRecv {
+		w = io.MultiWriter(file, terminalWriter{a.err})
+	}
+	if f.loggingJSON {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+type terminalWriter struct{ t *terminal }
+
+func (w terminalWriter) Write(p []byte) (int, error) {
+	w.t.printf("%s", p)
+	return len(p), nil
+}
+
+func title(t store.Test, stage *stages.Stage) string {
+	if stage == nil {
+		return t.Workload
+	}
+	name := fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)
+	if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
+		name += " · with partitions"
+	}
+	return name
+}
+
+// verdict is the outcome of a run with the limits of its stage.
+type verdict struct {
+	dir     string
+	test    *store.Test
+	results *checkers.Results
+	stage   *stages.Stage
+	notes   []string
+}
+
+func newVerdict(dir string, t *store.Test, r *checkers.Results, stage *stages.Stage) *verdict {
+	v := &verdict{dir: dir, test: t, results: r, stage: stage}
+	for _, node := range store.RacyNodes(dir) {
+		v.notes = append(v.notes, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(dir, store.NodeLogs, node+".log")))
+	}
+	return v
+}
+
+func (v *verdict) passed() bool {
+	if v.results.Valid != checkers.Valid {
+		return false
+	}
+	if v.stage != nil {
+		for _, c := range v.stage.Criteria {
+			if !c.Met(v.results) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// err is the error that gives the verdict its exit code.
+func (v *verdict) err() error {
+	switch {
+	case v.passed():
+		return nil
+	case v.results.Valid == checkers.Unknown:
+		return errUnknown
+	}
+	return errFailed
+}
+
+// extra are the entries of results.edn that Maelstrom does not have.
+func (v *verdict) extra() edn.Map {
+	key := func(s string) any { return edn.Keyword(s) }
+	m := edn.Map{{Key: key("passed"), Value: v.passed()}}
+	if v.test != nil {
+		m = append(m, edn.Entry{Key: key("seed"), Value: edn.Marshal(v.test.Seed)})
+	}
+	if v.stage == nil {
+		return m
+	}
+	m = append(m, edn.Entry{Key: key("stage"), Value: v.stage.ID})
+	if len(v.stage.Criteria) == 0 {
+		return m
+	}
+	criteria := edn.List{}
+	for _, c := range v.stage.Criteria {
+		entry := edn.Map{{Key: key("title"), Value: c.Title}, {Key: key("limit"), Value: c.Limit}, {Key: key("met?"), Value: c.Met(v.results)}}
+		if figure, ok := c.Measure(v.results); ok {
+			entry = append(entry, edn.Entry{Key: key("figure"), Value: figure})
+		}
+		criteria = append(criteria, entry)
+	}
+	return append(m, edn.Entry{Key: key("criteria"), Value: criteria})
+}

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"glomers/internal/store"
+	"glomers/stages"
+)
+
+// list shows the stages.
+func (a *app) list() *cobra.Command {
+	root, asJSON := "store", false
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the stages, with when each was last passed",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			passes := store.Passes(root)
+			if asJSON {
+				return a.listJSON(passes)
+			}
+			t := a.out.newTable()
+			t.AppendHeader(table.Row{"stage", "title", "workload and options", "limits", "last passed"})
+			for _, s := range stages.All() {
+				passed := "-"
+				if p, ok := passes[s.ID]; ok {
+					passed = p.When.Local().Format("2006-01-02 15:04")
+				}
+				options := wrap(s.Workload+" "+strings.Join(s.Flags, " "), 58)
+				for _, again := range s.Again {
+					options += "\nand again with " + strings.Join(again, " ")
+				}
+				t.AppendRow(table.Row{a.out.bold(s.ID), s.Title, options, limits(s, "\n"), passed})
+			}
+			t.Render()
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&root, "store", root, "`directory` that runs are kept in")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func limits(s stages.Stage, sep string) string {
+	words := []string{"valid"}
+	for _, c := range s.Criteria {
+		words = append(words, c.String())
+	}
+	return strings.Join(words, sep)
+}
+
+// wrap breaks a text between words.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(text, " --") {
+		if i > 0 {
+			word = "--" + word
+		}
+		if column > 0 && column+1+len(word) > width {
+			b.WriteString("\n")
+			column = 0
+		} else if column > 0 {
+			b.WriteString(" ")
+		}
+		b.WriteString(word)
+		column += 1 + len(word)
+	}
+	return b.String()
+}
+
+func (a *app) listJSON(passes map[string]store.Pass) error {
+	type entry struct {
+		ID         string   `json:"id"`
+		Title      string   `json:"title"`
+		Goal       string   `json:"goal"`
+		Workload   string   `json:"workload"`
+		Flags      []string `json:"flags"`
+		Criteria   []string `json:"criteria"`
+		LastPassed string   `json:"last-passed,omitempty"`
+	}
+	var out []entry
+	for _, s := range stages.All() {
+		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), ""}
+		if p, ok := passes[s.ID]; ok {
+			e.LastPassed = p.When.Format("2006-01-02T15:04:05Z07:00")
+		}
+		out = append(out, e)
+	}
+	text, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	a.out.printf("%s\n", text)
+	return nil
+}
+
+// libraryVersion is the version of Maelstrom's Go library that solutions use. Its
+// list of versions is not served, so that it must be named.
+const libraryVersion = "v0.0.0-20251128144731-cb7f07239012"
+
+const (
+	goMod = "module my-solution\n\ngo 1.21\n\nrequire github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + "\n"
+	goSum = "github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + " h1:j2FpC/930Px9SWIn8lgzxEiEZOvaQ9EUs37+e1QCNLA=\n" +
+		"github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + "/go.mod h1:i6aVIs5AIOOaQF1lAisBm7DDeWM1Iopf+26UxjagsCU=\n"
+)
+
+// newSolution writes a starter.
+func (a *app) newSolution() *cobra.Command {
+	return &cobra.Command{
+		Use:     "new STAGE DIRECTORY",
+		Short:   "Begin a solution of your own",
+		Example: "  glomers new 3c ./my/3c",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			stage, err := stages.Find(args[0])
+			if err != nil {
+				return err
+			}
+			dir := args[1]
+			if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+				return fmt.Errorf("%s is not empty; choose a new directory", dir)
+			}
+			source, err := stage.Starter()
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				return err
+			}
+			files := map[string]string{"main.go": string(source)}
+			if !insideModule(dir) {
+				files["go.mod"], files["go.sum"] = goMod, goSum
+			}
+			for name, text := range files {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+					return err
+				}
+			}
+			a.out.printf("wrote %s\n\n  %s\n\n", filepath.Join(dir, "main.go"), stage.Goal)
+			a.out.printf("Edit it where it says TODO, then run:\n\n  glomers test %s %s\n", stage.ID, dirArgument(dir))
+			return nil
+		},
+	}
+}
+
+func dirArgument(dir string) string {
+	if filepath.IsAbs(dir) || strings.HasPrefix(dir, ".") {
+		return dir
+	}
+	return "./" + dir
+}
+
+// insideModule reports whether a go.mod above dir applies to it.
+func insideModule(dir string) bool {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	for {
+		_, err := os.Stat(filepath.Join(abs, "go.mod"))
+		if err == nil {
+			return true
+		}
+		parent := filepath.Dir(abs)
+		if parent == abs || !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+		abs = parent
+	}
+}

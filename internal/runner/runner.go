@@ -1,0 +1,331 @@
+// Package runner runs one test: it sets up the nodes, runs the workload against
+// them, heals the network, does the final reads, and tells a recorder all that
+// happens. It is where kernel, network, services, workload, nemesis and engine
+// are put together.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+	"glomers/internal/kernel"
+	"glomers/internal/nemesis"
+	"glomers/internal/network"
+	"glomers/internal/service"
+	"glomers/internal/workload"
+)
+
+// Config is what a test does.
+type Config struct {
+	Workload        string
+	Options         workload.Options
+	Pace            workload.Pace
+	Latency         network.Latency
+	Partition       bool
+	NemesisInterval time.Duration // mean
+	Recovery        time.Duration // between the healing of the network and the final operations
+	Seed            uint64
+	LogSend         bool // log every message as it is sent
+	LogRecv         bool // log every message as it is received
+}
+
+// Validate reports what is wrong with the configuration.
+func (c Config) Validate() error {
+	if err := c.Latency.Validate(); err != nil {
+		return err
+	}
+	_, err := workload.New(c.Workload, c.Options, kernel.New(c.Seed))
+	return err
+}
+
+// Engine hosts nodes and drives the kernel in its kind of time.
+type Engine interface {
+	Start(id string) (network.Endpoint, error)
+	// Drive runs the kernel until it is stopped, a node fails or ctx ends.
+	Drive(ctx context.Context, k *kernel.Kernel) error
+	// Stop ends all nodes.
+	Stop()
+}
+
+// Recorder keeps what happens. Flush is called again and again; its error ends
+// the run.
+type Recorder interface {
+	workload.Recorder
+	network.Recorder
+	Flush() error
+}
+
+// Phase is a part of a test.
+type Phase string
+
+// The phases in their order. The last two are for workloads with final
+// operations only.
+const (
+	Starting   Phase = "starting nodes"
+	Running    Phase = "running"
+	Finishing  Phase = "waiting for operations in flight"
+	Recovering Phase = "waiting for recovery"
+	Final      Phase = "final operations"
+)
+
+// Progress is how far a test is.
+type Progress struct {
+	Phase                   Phase
+	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
+	Invoked, OK, Fail, Info int
+	Partitioned             bool
+}
+
+const (
+	initTimeout      = 10 * time.Second
+	progressInterval = 100 * time.Millisecond
+	flushInterval    = 250 * time.Millisecond
+)
+
+// Run runs a test. The engine is made by newEngine, which gets the function that
+// takes the messages of nodes. Progress may be nil.
+//
+// The error is nil if the test ran to its end, whatever its operations came to.
+func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Message) error) Engine, rec Recorder, log *slog.Logger, progress func(Progress)) error {
+	k := kernel.New(c.Seed)
+	t := &test{config: c, kernel: k, log: log, report: progress, recorder: rec, phase: Starting}
+	if c.LogSend || c.LogRecv {
+		t.network = network.New(k, c.Latency, loggedMessages{rec, log, c.LogSend, c.LogRecv})
+	} else {
+		t.network = network.New(k, c.Latency, rec)
+	}
+	t.engine = newEngine(func(m journal.Message) error { return t.network.Send(m.Src, m.Dest, m.Body) })
+	defer t.engine.Stop()
+
+	w, err := workload.New(c.Workload, c.Options, k)
+	if err != nil {
+		return err
+	}
+	t.load = workload.NewLoad(k, w, c.Options, c.Pace, t, t)
+	t.nemesis = nemesis.NewPartition(k, t.network, c.Options.Nodes, c.NemesisInterval, t)
+	for _, s := range service.All(k, t.network) {
+		t.network.Attach(s.ID(), s)
+	}
+	log.Info("starting nodes", "nodes", c.Options.Nodes, "seed", c.Seed)
+	for _, id := range c.Options.Nodes {
+		e, err := t.engine.Start(id)
+		if err != nil {
+			return err
+		}
+		t.network.Attach(id, e)
+	}
+	t.every(progressInterval, t.tell)
+	t.every(flushInterval, func() {
+		if err := rec.Flush(); err != nil {
+			k.Stop(err)
+		}
+	})
+	k.At(0, t.initialize)
+	err = t.engine.Drive(ctx, k)
+	if err == nil {
+		err = rec.Flush()
+	}
+	t.tell()
+	if err != nil {
+		log.Error("the run ended early", "phase", t.phase, "error", err)
+	} else {
+		log.Info("the run is complete", "operations", t.invoked)
+	}
+	return err
+}
+
+// test is the state of a run.
+type test struct {
+	config   Config
+	kernel   *kernel.Kernel
+	network  *network.Network
+	engine   Engine
+	load     *workload.Load
+	nemesis  *nemesis.Partition
+	recorder Recorder
+	log      *slog.Logger
+	report   func(Progress)
+
+	nextClient int
+	phase      Phase
+	phaseStart time.Duration
+	phaseTotal time.Duration
+
+	invoked, ok, failed, info int
+	partitioned               bool
+}
+
+// every calls f again and again while the run lasts.
+func (t *test) every(d time.Duration, f func()) {
+	t.kernel.After(d, func() {
+		f()
+		t.every(d, f)
+	})
+}
+
+func (t *test) enter(p Phase, total time.Duration) {
+	t.phase, t.phaseStart, t.phaseTotal = p, t.kernel.Now(), total
+	t.log.Info(string(p))
+	t.tell()
+}
+
+func (t *test) tell() {
+	if t.report != nil {
+		t.report(Progress{
+			Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
+			Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Partitioned: t.partitioned,
+		})
+	}
+}
+
+// RecordOp counts an operation and passes it on.
+func (t *test) RecordOp(op history.Op) {
+	if op.Client() {
+		switch op.Type {
+		case history.Invoke:
+			t.invoked++
+		case history.OK:
+			t.ok++
+		case history.Fail:
+			t.failed++
+		case history.Info:
+			t.info++
+		}
+	} else {
+		t.partitioned = op.F == "start-partition"
+		t.log.Info("nemesis", "f", op.F, "value", edn.String(op.Value))
+	}
+	t.recorder.RecordOp(op)
+}
+
+// Open attaches a new client to the network.
+func (t *test) Open(node string) *workload.Client {
+	c := workload.NewClient(t.kernel, t.network, fmt.Sprintf("c%d", t.nextClient), node)
+	t.nextClient++
+	t.network.Attach(c.ID(), c)
+	return c
+}
+
+// Close detaches a client.
+func (t *test) Close(c *workload.Client) {
+	c.Close()
+	t.network.Detach(c.ID())
+}
+
+// initialize sends init to every node and goes on when all have answered.
+func (t *test) initialize() {
+	ids := make([]any, len(t.config.Options.Nodes))
+	for i, id := range t.config.Options.Nodes {
+		ids[i] = id
+	}
+	pending := len(ids)
+	for _, id := range t.config.Options.Nodes {
+		c := t.Open(id)
+		fields := edn.Map{{Key: "node_id", Value: id}, {Key: "node_ids", Value: ids}}
+		c.Call("init", fields, initTimeout, func(_ workload.Reply, err *workload.Error) {
+			if err != nil {
+				t.kernel.Stop(initError(id, err))
+				return
+			}
+			t.Close(c)
+			if pending--; pending == 0 {
+				t.prepare()
+			}
+		})
+	}
+}
+
+// An InitError is a node that did not answer init as it must.
+type InitError struct {
+	Node   string
+	Silent bool // it did not answer at all
+	Err    error
+}
+
+func initError(node string, err *workload.Error) error {
+	return &InitError{node, err.Name == "net-timeout", err}
+}
+
+func (e *InitError) Error() string {
+	if e.Silent {
+		return fmt.Sprintf("node %s did not answer init within %v", e.Node, initTimeout)
+	}
+	return fmt.Sprintf("node %s did not answer init with init_ok: %v", e.Node, e.Err)
+}
+
+func (e *InitError) Unwrap() error { return e.Err }
+
+func (t *test) prepare() {
+	t.load.Prepare(func(err error) {
+		if err != nil {
+			t.kernel.Stop(err)
+			return
+		}
+		t.enter(Running, t.config.Pace.TimeLimit)
+		if t.config.Partition {
+			t.nemesis.Start()
+		}
+		t.kernel.After(t.config.Pace.TimeLimit, func() {
+			t.nemesis.Stop()
+			t.enter(Finishing, 0)
+		})
+		t.load.Run(t.recover)
+	})
+}
+
+// recover heals the network before the final operations, if there are any.
+func (t *test) recover() {
+	if !t.load.HasFinal() {
+		t.kernel.Stop(nil)
+		return
+	}
+	if t.config.Partition {
+		t.nemesis.Heal()
+	}
+	t.enter(Recovering, t.config.Recovery)
+	t.kernel.After(t.config.Recovery, func() {
+		t.enter(Final, 0)
+		t.load.Finish(func() { t.kernel.Stop(nil) })
+	})
+}
+
+// loggedMessages logs messages on their way to the recorder.
+type loggedMessages struct {
+	network.Recorder
+	log        *slog.Logger
+	send, recv bool
+}
+
+func (l loggedMessages) Record(e journal.Event) {
+	if (e.Kind == journal.Send && l.send) || (e.Kind == journal.Recv && l.recv) {
+		verb := map[journal.Kind]string{journal.Send: "send", journal.Recv: "recv"}[e.Kind]
+		l.log.Info(verb, "time", e.Time, "message", e.Message.String())
+	}
+	l.Recorder.Record(e)
+}
+
+// IsInterrupt reports whether an error of Run is the end of its context, as
+// after Ctrl-C, rather than a fault.
+func IsInterrupt(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// String describes the configuration in a line.
+func (c Config) String() string {
+	parts := []string{c.Workload, fmt.Sprintf("%d nodes", len(c.Options.Nodes)), fmt.Sprintf("%d workers", c.Options.Concurrency),
+		fmt.Sprintf("%g ops/s", c.Pace.Rate), fmt.Sprint(c.Pace.TimeLimit)}
+	if c.Latency.Mean > 0 {
+		parts = append(parts, fmt.Sprintf("latency %v %s", c.Latency.Mean, c.Latency.Dist))
+	}
+	if c.Partition {
+		parts = append(parts, "partitions")
+	}
+	return strings.Join(parts, ", ")
+}

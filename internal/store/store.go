@@ -1,0 +1,349 @@
+// Package store keeps runs on disk in Maelstrom's layout:
+//
+//	store/WORKLOAD/TIME/
+//	    history.edn, history.txt   the operations, written as they happen
+//	    journal.txt                the messages (see package journal)
+//	    results.edn, results.json  the verdict
+//	    test.json                  what was run: options, seed, engine
+//	    run.log                    what the runner did
+//	    node-logs/n1.log           what each node printed on stderr
+//	store/latest, store/WORKLOAD/latest   links to the newest run
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"glomers/checkers"
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+)
+
+// The names of the files of a run.
+const (
+	HistoryEDN  = "history.edn"
+	HistoryText = "history.txt"
+	Journal     = "journal.txt"
+	ResultsEDN  = "results.edn"
+	ResultsJSON = "results.json"
+	TestJSON    = "test.json"
+	RunLog      = "run.log"
+	NodeLogs    = "node-logs"
+)
+
+// Test is what was run, enough to repeat it.
+type Test struct {
+	Stage             string    `json:"stage,omitempty"`
+	Official          bool      `json:"official,omitempty"` // with the challenge's own flags
+	Workload          string    `json:"workload"`
+	Engine            string    `json:"engine"`
+	Solution          string    `json:"solution"`
+	Args              []string  `json:"args,omitempty"`
+	Seed              uint64    `json:"seed"`
+	Nodes             []string  `json:"nodes"`
+	Concurrency       int       `json:"concurrency"`
+	Rate              float64   `json:"rate"`
+	TimeLimit         float64   `json:"time-limit"` // seconds
+	LatencyMS         float64   `json:"latency"`
+	LatencyDist       string    `json:"latency-dist"`
+	Nemesis           []string  `json:"nemesis,omitempty"`
+	NemesisInterval   float64   `json:"nemesis-interval"` // seconds
+	Topology          string    `json:"topology"`
+	Availability      *float64  `json:"availability,omitempty"`
+	ConsistencyModels []string  `json:"consistency-models"`
+	KeyCount          int       `json:"key-count,omitempty"`
+	MaxTxnLength      int       `json:"max-txn-length"`
+	MaxWritesPerKey   int       `json:"max-writes-per-key"`
+	Recovery          float64   `json:"recovery"` // seconds
+	Start             time.Time `json:"start"`
+}
+
+// Run is a run that is being written.
+type Run struct {
+	Dir string
+
+	root     string
+	files    []*file
+	history  *file
+	text     *file
+	messages *journal.Writer
+	log      *file
+	net      journal.Stats
+	ops      []history.Op
+	err      error
+	line     []byte
+}
+
+// file is a buffered file that keeps its first error.
+type file struct {
+	*bufio.Writer
+	f *os.File
+}
+
+// Create makes the directory of a run below root and points the links to it.
+func Create(root string, t Test) (*Run, error) {
+	r := &Run{root: root}
+	base := filepath.Join(root, t.Workload)
+	if err := os.MkdirAll(base, 0o777); err != nil {
+		return nil, fmt.Errorf("create the store: %w", err)
+	}
+	// Two runs may start within a millisecond: the later one takes the next.
+	for at := t.Start; ; at = at.Add(time.Millisecond) {
+		r.Dir = filepath.Join(base, at.Format("20060102T150405.000-0700"))
+		err := os.Mkdir(r.Dir, 0o777)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("create the directory of the run: %w", err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(r.Dir, NodeLogs), 0o777); err != nil {
+		return nil, err
+	}
+	r.history, r.text, r.log = r.create(HistoryEDN), r.create(HistoryText), r.create(RunLog)
+	messages := r.create(Journal)
+	if r.err != nil {
+		return nil, r.err
+	}
+	r.messages = journal.NewWriter(messages)
+	link(filepath.Join(root, "latest"), filepath.Join(t.Workload, filepath.Base(r.Dir)))
+	link(filepath.Join(base, "latest"), filepath.Base(r.Dir))
+	text, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return r, r.write(TestJSON, append(text, '\n'))
+}
+
+func (r *Run) create(name string) *file {
+	f, err := os.Create(filepath.Join(r.Dir, name))
+	if err != nil {
+		r.fail(err)
+		return nil
+	}
+	w := &file{bufio.NewWriterSize(f, 64<<10), f}
+	r.files = append(r.files, w)
+	return w
+}
+
+// link points a symbolic link to the newest run. Where links cannot be made, as
+// on Windows without the right to, runs are found by their names.
+func link(path, target string) {
+	os.Remove(path)
+	os.Symlink(target, path)
+}
+
+func (r *Run) write(name string, text []byte) error {
+	if err := os.WriteFile(filepath.Join(r.Dir, name), text, 0o666); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func (r *Run) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("store the run: %w", err)
+	}
+}
+
+// RecordOp appends an operation to the history.
+func (r *Run) RecordOp(op history.Op) {
+	op.Index = len(r.ops)
+	r.ops = append(r.ops, op)
+	r.line = append(edn.Append(r.line[:0], op.MarshalEDN()), '\n')
+	_, err := r.history.Write(r.line)
+	r.fail(err)
+	_, err = fmt.Fprintln(r.text, op.Text())
+	r.fail(err)
+}
+
+// Record appends an event to the journal.
+func (r *Run) Record(e journal.Event) {
+	r.net.Add(e)
+	r.messages.Record(e)
+}
+
+// NodeLog creates the log of a node.
+func (r *Run) NodeLog(node string) (io.WriteCloser, error) {
+	return os.Create(filepath.Join(r.Dir, NodeLogs, filepath.Base(node)+".log"))
+}
+
+// LogWriter returns the run log.
+func (r *Run) LogWriter() io.Writer { return r.log }
+
+// Operations returns how many records the history has.
+func (r *Run) Operations() int { return len(r.ops) }
+
+// History returns what was recorded so far. The run must not go on.
+func (r *Run) History() (*history.History, error) { return history.New(r.ops) }
+
+// Net returns the statistics of the messages so far.
+func (r *Run) Net() *journal.Stats { return &r.net }
+
+// Flush brings what was recorded to the disk and returns the first error of any
+// write since Create.
+func (r *Run) Flush() error {
+	r.fail(r.messages.Flush())
+	for _, f := range r.files {
+		r.fail(f.Writer.Flush())
+	}
+	return r.err
+}
+
+// Close flushes and closes the files. Results may be written after it.
+func (r *Run) Close() error {
+	r.Flush()
+	for _, f := range r.files {
+		r.fail(f.f.Close())
+	}
+	return r.err
+}
+
+// WriteResults writes results.edn and results.json.
+func (r *Run) WriteResults(results *checkers.Results, extra edn.Map) error {
+	return WriteResults(r.Dir, results, extra)
+}
+
+// WriteResults writes results.edn and results.json into the directory of a run.
+// The extra entries come first.
+func WriteResults(dir string, results *checkers.Results, extra edn.Map) error {
+	m := append(append(edn.Map{}, extra...), edn.Marshal(*results).(edn.Map)...)
+	r := &Run{Dir: dir}
+	if err := r.write(ResultsEDN, append(edn.Pretty(m), '\n')); err != nil {
+		return err
+	}
+	var indented []byte
+	if text := edn.ToJSON(m); json.Valid(text) {
+		var out any = json.RawMessage(text)
+		var err error
+		if indented, err = json.MarshalIndent(out, "", "  "); err != nil {
+			return err
+		}
+	}
+	return r.write(ResultsJSON, append(indented, '\n'))
+}
+
+// Recorded is a run that is on disk.
+type Recorded struct {
+	Dir  string
+	Test *Test // nil for a run of the real Maelstrom
+}
+
+// Open finds the parts of the run in a directory.
+func Open(dir string) (*Recorded, error) {
+	r := &Recorded{Dir: dir}
+	text, err := os.ReadFile(filepath.Join(dir, TestJSON))
+	if errors.Is(err, os.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Test = &Test{}
+	if err := json.Unmarshal(text, r.Test); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, TestJSON), err)
+	}
+	return r, nil
+}
+
+// HistoryPath returns the path of the history, which may be compressed.
+func (r *Recorded) HistoryPath() (string, error) {
+	for _, name := range []string{HistoryEDN, HistoryEDN + ".gz", HistoryEDN + ".zst", "history.jsonl"} {
+		path := filepath.Join(r.Dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s holds no history: expected %s, plain or compressed", r.Dir, HistoryEDN)
+}
+
+// Net reads the statistics of the journal; nil if the run has none.
+func (r *Recorded) Net() (*journal.Stats, error) {
+	f, err := os.Open(filepath.Join(r.Dir, Journal))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	stats := &journal.Stats{}
+	err = journal.Read(f, func(e journal.Event) error {
+		stats.Add(e)
+		return nil
+	})
+	if err != nil && !errors.Is(err, journal.ErrTruncated) {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return stats, nil
+}
+
+// CheckOptions are the options of the test that its checkers need.
+func (t *Test) CheckOptions() checkers.Options {
+	return checkers.Options{Workload: t.Workload, Availability: t.Availability, ConsistencyModels: t.ConsistencyModels}
+}
+
+// RacyNodes returns the nodes whose logs hold a report of Go's race detector.
+func RacyNodes(dir string) []string {
+	logs, _ := filepath.Glob(filepath.Join(dir, NodeLogs, "*.log"))
+	var racy []string
+	for _, path := range logs {
+		if f, err := os.Open(path); err == nil {
+			lines := bufio.NewReaderSize(f, 256<<10)
+			for {
+				line, err := lines.ReadSlice('\n')
+				if bytes.HasPrefix(line, []byte("WARNING: DATA RACE")) {
+					racy = append(racy, strings.TrimSuffix(filepath.Base(path), ".log"))
+					break
+				}
+				if err != nil && err != bufio.ErrBufferFull {
+					break
+				}
+			}
+			f.Close()
+		}
+	}
+	return racy
+}
+
+// Pass is a stage that was passed.
+type Pass struct {
+	Stage string
+	When  time.Time
+}
+
+// Passes returns the newest pass of every stage, with the challenge's own flags,
+// among the runs below root.
+func Passes(root string) map[string]Pass {
+	passes := map[string]Pass{}
+	paths, _ := filepath.Glob(filepath.Join(root, "*", "*", TestJSON))
+	sort.Strings(paths)
+	for _, path := range paths {
+		r, err := Open(filepath.Dir(path))
+		if err != nil || r.Test == nil || !r.Test.Official || r.Test.Stage == "" {
+			continue
+		}
+		var result struct {
+			Passed bool `json:"passed"`
+		}
+		text, err := os.ReadFile(filepath.Join(r.Dir, ResultsJSON))
+		if err != nil || json.Unmarshal(text, &result) != nil || !result.Passed {
+			continue
+		}
+		if old := passes[r.Test.Stage]; r.Test.Start.After(old.When) {
+			passes[r.Test.Stage] = Pass{r.Test.Stage, r.Test.Start}
+		}
+	}
+	return passes
+}

@@ -1,0 +1,43 @@
+// Stage 5c: keep the logs on two nodes with far fewer messages and less delay than
+// in stage 5b.
+//
+// You will write about 150 lines.
+package main
+
+import (
+	"log"
+
+	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
+)
+
+func main() {
+	n := maelstrom.NewNode() // answers init by itself
+
+	n.Handle("send", func(msg maelstrom.Message) error {
+		// TODO: append body.msg to the log of body.key.
+		// Answer send_ok with its offset.
+		return maelstrom.NewRPCError(maelstrom.NotSupported, "send is still to do")
+	})
+
+	n.Handle("poll", func(msg maelstrom.Message) error {
+		// TODO: body.offsets maps keys to offsets. Answer poll_ok with msgs, a map of
+		// keys to lists of [offset, message], from that offset on and without gaps.
+		return maelstrom.NewRPCError(maelstrom.NotSupported, "poll is still to do")
+	})
+
+	n.Handle("commit_offsets", func(msg maelstrom.Message) error {
+		// TODO: body.offsets maps keys to offsets that were processed. Remember them
+		// and answer commit_offsets_ok.
+		return maelstrom.NewRPCError(maelstrom.NotSupported, "commit_offsets is still to do")
+	})
+
+	n.Handle("list_committed_offsets", func(msg maelstrom.Message) error {
+		// TODO: answer list_committed_offsets_ok with offsets, the committed offsets of
+		// body.keys. Leave out keys that have none.
+		return maelstrom.NewRPCError(maelstrom.NotSupported, "list_committed_offsets is still to do")
+	})
+
+	if err := n.Run(); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,25 @@
+// Stage 6b: execute transactions on two nodes that stay available when they cannot
+// talk, without dirty writes (G0).
+//
+// You will write about 80 lines more than in stage 6a.
+package main
+
+import (
+	"log"
+
+	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
+)
+
+func main() {
+	n := maelstrom.NewNode() // answers init by itself
+
+	n.Handle("txn", func(msg maelstrom.Message) error {
+		// TODO: body.txn is a list of ["r", key, null] and ["w", key, value].
+		// Answer txn_ok with txn, the same list with the reads filled in.
+		return maelstrom.NewRPCError(maelstrom.NotSupported, "txn is still to do")
+	})
+
+	if err := n.Run(); err != nil {
+		log.Fatal(err)
+	}
+}
