@@ -106,6 +106,7 @@ var workloadCheckers = map[string]workloadChecker{
 	"broadcast":  func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "broadcast") },
 	"g-set":      func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "add") },
 	"g-counter":  func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
+	"kafka":      func(h *history.History, _ Options) (Verdict, error) { return Kafka(h) },
 	"pn-counter": func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
 }
 
