@@ -101,13 +101,16 @@ type NetResult struct {
 type workloadChecker func(*history.History, Options) (Verdict, error)
 
 var workloadCheckers = map[string]workloadChecker{
-	"echo":       func(h *history.History, _ Options) (Verdict, error) { return Echo(h), nil },
-	"unique-ids": func(h *history.History, _ Options) (Verdict, error) { return UniqueIDs(h), nil },
-	"broadcast":  func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "broadcast") },
-	"g-set":      func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "add") },
-	"g-counter":  func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
-	"kafka":      func(h *history.History, _ Options) (Verdict, error) { return Kafka(h) },
-	"pn-counter": func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
+	"echo":            func(h *history.History, _ Options) (Verdict, error) { return Echo(h), nil },
+	"unique-ids":      func(h *history.History, _ Options) (Verdict, error) { return UniqueIDs(h), nil },
+	"broadcast":       func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "broadcast") },
+	"g-set":           func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "add") },
+	"g-counter":       func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
+	"kafka":           func(h *history.History, _ Options) (Verdict, error) { return Kafka(h) },
+	"lin-kv":          func(h *history.History, _ Options) (Verdict, error) { return LinKV(h) },
+	"txn-list-append": ListAppend,
+	"txn-rw-register": RWRegister,
+	"pn-counter":      func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
 }
 
 // Workloads returns the names of the workloads that Check knows, in order.

@@ -1,0 +1,410 @@
+package checkers
+
+import (
+	"fmt"
+	"sort"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+// ListAppend checks transactions that read lists and append to them, by the
+// method of Elle (see RWRegister). A read of a list shows the order of all appends
+// before it, so that nearly all dependencies are known.
+//
+// Every anomaly is proof that the history is not what the named models promise.
+// It misses dependencies among appends that nobody ever read.
+func ListAppend(h *history.History, o Options) (Verdict, error) {
+	txns, err := readTxns(h, "append", "micro-operations such as [:r 3 [1 2]] and [:append 3 3]")
+	if err != nil {
+		return Verdict{}, err
+	}
+	for _, t := range txns {
+		for _, m := range t.mops {
+			if _, ok := sequence(m.value); !m.write && !ok {
+				return Verdict{}, &ShapeError{*t.op, "reads of lists, such as [:r 3 [1 2]]"}
+			}
+		}
+	}
+	models := modelsOf(o)
+	found := anomalies{}
+	found.add("G1a", listAborted(txns)...)
+	found.add("G1b", listIntermediate(txns)...)
+	listInternal(txns, found)
+	found.add("duplicate-elements", listDuplicates(txns)...)
+	found.add("lost-update", lostUpdates(txns)...)
+
+	l := newLists(txns)
+	found.add("incompatible-order", l.incompatible()...)
+	invented := l.dirtyUpdates(txns, found)
+	l.link()
+	switch additionalEdges(models) {
+	case realtime:
+		l.graph.linkRealtime(h)
+	case process:
+		l.graph.linkProcesses()
+	}
+	found.addCycles(l.graph, listWords)
+	v := judge(found, models, len(txns))
+	if len(invented) > 0 {
+		if v.Valid == Valid {
+			v.Valid = Unknown
+			result := v.Fields.(TxnResult)
+			result.Valid = Unknown
+			v.Fields = result
+		}
+		v.Findings = append(v.Findings, Finding{"invented", fmt.Sprintf("%d elements were appended by nobody", len(invented)), firstFew(invented)})
+	}
+	if v.Valid == Valid {
+		v.Fields = ednMap("valid?", true)
+	}
+	return v, nil
+}
+
+func elements(m mop) []any {
+	seq, _ := sequence(m.value)
+	return seq
+}
+
+// reads calls f for every read of an acknowledged transaction.
+func reads(txns []txn, f func(t txn, m mop)) {
+	for _, t := range txns {
+		if t.op.Type == history.OK {
+			for _, m := range t.mops {
+				if !m.write {
+					f(t, m)
+				}
+			}
+		}
+	}
+}
+
+func listAborted(txns []txn) (found []anomaly) {
+	failed := failedWrites(txns)
+	if len(failed) == 0 {
+		return nil
+	}
+	reads(txns, func(t txn, m mop) {
+		for _, e := range elements(m) {
+			if writer := failed[idOf(m.key, e)]; writer != nil {
+				found = append(found, anomaly{
+					ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer), "element", e),
+					fmt.Sprintf("key %s: %s read %s, which the failed transaction of %s appended", edn.String(m.key), describeOp(t.op), edn.String(e), describeOp(writer)),
+				})
+			}
+		}
+	})
+	return found
+}
+
+func listIntermediate(txns []txn) (found []anomaly) {
+	intermediate := intermediateWrites(txns)
+	reads(txns, func(t txn, m mop) {
+		list := elements(m)
+		if len(list) == 0 {
+			return
+		}
+		last := list[len(list)-1]
+		if writer := intermediate[idOf(m.key, last)]; writer != nil && writer.Index != t.op.Index {
+			found = append(found, anomaly{
+				ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer), "element", last),
+				fmt.Sprintf("key %s: the list that %s read ends with %s, but %s appended more after it", edn.String(m.key), describeOp(t.op), edn.String(last), describeOp(writer)),
+			})
+		}
+	})
+	return found
+}
+
+// listInternal finds transactions that contradict their own earlier operations,
+// and those that read what they appended only later.
+func listInternal(txns []txn, found anomalies) {
+	type expectation struct {
+		list []any
+		tail bool // only the end of the list is known
+	}
+	for _, t := range txns {
+		if t.op.Type != history.OK {
+			continue
+		}
+		state := map[any]expectation{}
+		seen := map[valueID]mop{}
+		reported, future := false, false
+		for _, m := range t.mops {
+			key := mapKey(m.key)
+			e, known := state[key]
+			if m.write {
+				if read, ok := seen[idOf(m.key, m.value)]; ok && !future {
+					future = true
+					found.add("future-read", anomaly{
+						ednMap("op", taggedOp(t.op), "mop", read.raw, "element", m.value),
+						fmt.Sprintf("key %s: %s read %s and appended it later: %s", edn.String(m.key), describeOp(t.op), edn.String(m.value), edn.String(t.op.Value)),
+					})
+				}
+				state[key] = expectation{append(append([]any(nil), e.list...), m.value), e.tail || !known}
+				continue
+			}
+			list := elements(m)
+			for _, x := range list {
+				if id := idOf(m.key, x); seen[id].raw == nil {
+					seen[id] = m
+				}
+			}
+			if known && !reported && !agrees(list, e.list, e.tail) {
+				reported = true
+				expected := append([]any(nil), e.list...)
+				if e.tail {
+					expected = append([]any{edn.Symbol("...")}, expected...)
+				}
+				found.add("internal", anomaly{
+					ednMap("op", taggedOp(t.op), "mop", m.raw, "expected", expected),
+					fmt.Sprintf("key %s: %s read %s, but by its own operations before it must be %s: %s", edn.String(m.key), describeOp(t.op),
+						edn.String(list), edn.String(expected), edn.String(t.op.Value)),
+				})
+			}
+			state[key] = expectation{list, false}
+		}
+	}
+}
+
+func agrees(list, expected []any, tail bool) bool {
+	if tail {
+		if len(list) < len(expected) {
+			return false
+		}
+		list = list[len(list)-len(expected):]
+	}
+	return len(list) == len(expected) && isPrefix(expected, list)
+}
+
+func isPrefix(a, b []any) bool {
+	if len(a) > len(b) {
+		return false
+	}
+	for i := range a {
+		if mapKey(a[i]) != mapKey(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func listDuplicates(txns []txn) (found []anomaly) {
+	reads(txns, func(t txn, m mop) {
+		count := map[any]int64{}
+		duplicated := edn.Map{}
+		for _, e := range elements(m) {
+			if count[mapKey(e)]++; count[mapKey(e)] == 2 {
+				duplicated = append(duplicated, edn.Entry{Key: e})
+			}
+		}
+		if len(duplicated) == 0 {
+			return
+		}
+		for i := range duplicated {
+			duplicated[i].Value = count[mapKey(duplicated[i].Key)]
+		}
+		edn.SortMap(duplicated)
+		found = append(found, anomaly{
+			ednMap("op", taggedOp(t.op), "mop", m.raw, "duplicates", duplicated),
+			fmt.Sprintf("key %s: %s read %s, which has elements several times: %s", edn.String(m.key), describeOp(t.op), edn.String(m.value), edn.String(duplicated)),
+		})
+	})
+	return found
+}
+
+// lists is the order of appends to each key.
+type lists struct {
+	graph *depGraph
+	txns  []txn
+	keys  []*list
+	byKey map[any]*list
+}
+
+type list struct {
+	key     any
+	reads   [][]any         // distinct observed values, the shortest first
+	order   []any           // the longest one without repetitions
+	index   map[any]int32   // into order
+	writer  map[any]int32   // element → vertex
+	readers map[any][]int32 // last element of an observed value → vertices; initList for the empty one
+	appends []any
+	seen    map[string]bool
+}
+
+type initialList struct{}
+
+var initList = initialList{}
+
+func newLists(txns []txn) *lists {
+	committed, ops := possible(txns)
+	l := &lists{graph: newDepGraph(ops), txns: committed, byKey: map[any]*list{}}
+	for v, t := range committed {
+		for _, m := range t.mops {
+			k := l.list(m.key)
+			switch {
+			case m.write:
+				k.writer[mapKey(m.value)] = int32(v)
+				k.appends = append(k.appends, m.value)
+			case t.op.Type == history.OK:
+				k.observe(elements(m), int32(v))
+			}
+		}
+	}
+	for _, k := range l.keys {
+		k.settle()
+	}
+	return l
+}
+
+func (l *lists) list(key any) *list {
+	id := mapKey(key)
+	k := l.byKey[id]
+	if k == nil {
+		k = &list{key: key, index: map[any]int32{}, writer: map[any]int32{}, readers: map[any][]int32{}, seen: map[string]bool{}}
+		l.byKey[id] = k
+		l.keys = append(l.keys, k)
+	}
+	return k
+}
+
+func (k *list) observe(value []any, vertex int32) {
+	if len(value) == 0 {
+		k.readers[initList] = append(k.readers[initList], vertex)
+		return
+	}
+	last := mapKey(value[len(value)-1])
+	k.readers[last] = append(k.readers[last], vertex)
+	// Nearly all reads are prefixes of each other: only others need to be kept.
+	id := edn.Canonical(value)
+	if !k.seen[id] {
+		k.seen[id] = true
+		k.reads = append(k.reads, value)
+	}
+}
+
+// settle derives the order of the appends. A key with a single append needs no
+// read: it was empty before and has one element after it.
+func (k *list) settle() {
+	if len(k.appends) == 1 {
+		k.reads = [][]any{{k.appends[0]}}
+	}
+	sort.SliceStable(k.reads, func(i, j int) bool { return len(k.reads[i]) < len(k.reads[j]) })
+	k.seen = nil
+	if len(k.reads) == 0 {
+		return
+	}
+	for _, e := range k.reads[len(k.reads)-1] {
+		if _, ok := k.index[mapKey(e)]; !ok {
+			k.index[mapKey(e)] = int32(len(k.order))
+			k.order = append(k.order, e)
+		}
+	}
+}
+
+func (l *lists) incompatible() (found []anomaly) {
+	for _, k := range l.keys {
+		for i := 1; i < len(k.reads); i++ {
+			if a, b := k.reads[i-1], k.reads[i]; !isPrefix(a, b) {
+				found = append(found, anomaly{
+					ednMap("key", k.key, "values", []any{a, b}),
+					fmt.Sprintf("key %s was read as %s and as %s", edn.String(k.key), edn.String(a), edn.String(b)),
+				})
+				break
+			}
+		}
+	}
+	return found
+}
+
+// dirtyUpdates finds committed appends that follow those of failed transactions,
+// and returns the elements that nobody appended.
+func (l *lists) dirtyUpdates(txns []txn, found anomalies) (invented []string) {
+	writers := map[valueID]*history.Op{}
+	for _, t := range txns {
+		for _, m := range t.mops {
+			if m.write {
+				writers[idOf(m.key, m.value)] = t.op
+			}
+		}
+	}
+	for _, k := range l.keys {
+		var failed *history.Op
+		var values []any
+		for _, e := range k.order {
+			writer := writers[idOf(k.key, e)]
+			if writer == nil {
+				invented = append(invented, fmt.Sprintf("key %s: %s", edn.String(k.key), edn.String(e)))
+				continue
+			}
+			values = append(values, e)
+			switch writer.Type {
+			case history.Fail:
+				if failed == nil {
+					failed = writer
+					values = []any{e}
+				}
+			case history.OK:
+				if failed != nil {
+					found.add("dirty-update", anomaly{
+						ednMap("key", k.key, "values", values, "txns", []any{taggedOp(failed), edn.Symbol("..."), taggedOp(writer)}),
+						fmt.Sprintf("key %s: %s appended %s after what the failed transaction of %s had appended", edn.String(k.key), describeOp(writer), edn.String(e), describeOp(failed)),
+					})
+				}
+				failed, values = nil, []any{e}
+			}
+		}
+	}
+	return invented
+}
+
+// link adds the dependencies of data.
+func (l *lists) link() {
+	for v, t := range l.txns {
+		for _, m := range t.mops {
+			k := l.byKey[mapKey(m.key)]
+			if m.write {
+				l.linkAppend(k, int32(v), m.value)
+			} else if list := elements(m); len(list) > 0 {
+				last := list[len(list)-1]
+				if w, ok := k.writer[mapKey(last)]; ok {
+					l.graph.link(w, int32(v), wr, reason{k.key, last, nil})
+				}
+			}
+		}
+	}
+}
+
+// linkAppend relates an append to the element before it. One that nobody read
+// comes after all that were.
+func (l *lists) linkAppend(k *list, v int32, e any) {
+	at, ok := k.index[mapKey(e)]
+	if !ok {
+		at = int32(len(k.order))
+	}
+	var before any = initList
+	why := reason{k.key, nil, e}
+	if at > 0 {
+		why.value = k.order[at-1]
+		before = mapKey(why.value)
+		if w, ok := k.writer[before]; ok {
+			l.graph.link(w, v, ww, why)
+		}
+	}
+	for _, reader := range k.readers[before] {
+		l.graph.link(reader, v, rw, why)
+	}
+}
+
+func listWords(kind edgeKind, why reason, a, b string) string {
+	key, value, next := edn.String(why.key), edn.String(why.value), edn.String(why.next)
+	switch kind {
+	case ww:
+		return fmt.Sprintf("%s appended %s to key %s after %s appended %s", b, next, key, a, value)
+	case wr:
+		return fmt.Sprintf("%s read key %s up to %s, which %s appended", b, key, value, a)
+	}
+	if why.value == nil {
+		return fmt.Sprintf("%s read key %s as empty, before %s appended %s", a, key, b, next)
+	}
+	return fmt.Sprintf("%s read key %s up to %s, before %s appended %s", a, key, value, b, next)
+}
