@@ -29,7 +29,10 @@ func Echo(h *history.History) Verdict {
 		if done := h.Completion(invoke); done != nil {
 			answer = done.Value
 			if body, ok := answer.(edn.Map); ok {
-				echo, _ = body.Get(edn.Keyword("echo"))
+				var ok bool
+				if echo, ok = body.Get(edn.Keyword("echo")); !ok {
+					echo, _ = body.Get("echo") // of JSON
+				}
 			}
 		}
 		if !edn.Equal(invoke.Value, echo) {

@@ -1,7 +1,6 @@
 package edn
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -103,17 +102,14 @@ func (d *Decoder) More() (bool, error) {
 // Peek returns the next byte after white space without consuming it. It
 // returns io.EOF at the end.
 func (d *Decoder) Peek() (byte, error) {
-	if ok, err := d.More(); err != nil || !ok {
-		return 0, errors.Join(err, eofUnless(ok))
+	ok, err := d.More()
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, io.EOF
 	}
 	return d.buf[d.pos], nil
-}
-
-func eofUnless(ok bool) error {
-	if ok {
-		return nil
-	}
-	return io.EOF
 }
 
 // Open consumes the opening bracket of a top-level vector, whose elements can

@@ -74,8 +74,9 @@ func New(o Options, receive func(journal.Message) error) *Engine {
 type NodeError struct {
 	Node   string
 	Msg    string
-	Stdout []string
-	Stderr []string
+	Stdout []string // the last lines
+	Stderr []string // the last lines
+	Crash  []string // the first lines of a crash report on stderr, if there is one
 }
 
 func (e *NodeError) Error() string { return fmt.Sprintf("node %s %s", e.Node, e.Msg) }
@@ -92,6 +93,17 @@ type node struct {
 
 	mu             sync.Mutex
 	stdout, stderr recent
+	crash          []string // the beginning of a crash report on stderr
+}
+
+// noteCrash keeps the beginning of a crash report, whose end may push it out of
+// the last lines.
+func (n *node) noteCrash(line []byte) {
+	const enough = 12
+	begins := bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("Traceback "))
+	if begins && len(n.crash) == 0 || len(n.crash) > 0 && len(n.crash) < enough {
+		n.crash = append(n.crash, string(line[:min(len(line), 500)]))
+	}
 }
 
 // recent keeps the last lines.
@@ -264,6 +276,7 @@ func (n *node) readStderr(r *os.File, log io.WriteCloser) {
 			text := bytes.TrimRight(line, "\r\n")
 			n.mu.Lock()
 			n.stderr.add(text)
+			n.noteCrash(text)
 			n.mu.Unlock()
 			if n.engine.options.Stderr != nil {
 				n.engine.options.Stderr(n.id, string(text))
@@ -358,7 +371,7 @@ func (e *Engine) handle(a *arrival) error {
 func (n *node) fail(err error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return &NodeError{Node: n.id, Msg: err.Error(), Stdout: slices.Clone(n.stdout), Stderr: slices.Clone(n.stderr)}
+	return &NodeError{Node: n.id, Msg: err.Error(), Stdout: slices.Clone(n.stdout), Stderr: slices.Clone(n.stderr), Crash: slices.Clone(n.crash)}
 }
 
 // Stop kills the nodes and the processes that they started, and waits until
@@ -381,13 +394,18 @@ func (e *Engine) Stop() {
 // Describe returns the last lines of a node's output, for people.
 func (e *NodeError) Describe() string {
 	var b strings.Builder
+	const few = 12
+	stderr, heading := e.Stderr[max(0, len(e.Stderr)-few):], "its last lines on stderr"
+	if len(e.Crash) > 0 {
+		stderr, heading = e.Crash, "it crashed, saying on stderr"
+	}
 	for _, part := range []struct {
-		name  string
-		lines []string
-	}{{"stdout", e.Stdout}, {"stderr", e.Stderr}} {
+		heading string
+		lines   []string
+	}{{"its last lines on stdout", e.Stdout[max(0, len(e.Stdout)-few):]}, {heading, stderr}} {
 		if len(part.lines) > 0 {
-			fmt.Fprintf(&b, "its last lines on %s:\n", part.name)
-			for _, line := range part.lines[max(0, len(part.lines)-12):] {
+			fmt.Fprintf(&b, "%s:\n", part.heading)
+			for _, line := range part.lines {
 				fmt.Fprintf(&b, "    %s\n", line)
 			}
 		}

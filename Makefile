@@ -1,0 +1,35 @@
+# make stage-3c                        the reference solution
+# make stage-3c SOLUTION=./my/3c       your Go package
+# make stage-3c BIN=./my-node          your executable, in any language
+# make stage-3c BIN=./my-node ARGS="-- --verbose"   anything else that glomers test takes
+
+STAGES := 1 2 3a 3b 3c 3d 3e 4 5a 5b 5c 6a 6b 6c
+
+SOLUTION ?=
+BIN ?=
+ARGS ?=
+
+.PHONY: build list stages test lint $(STAGES:%=stage-%)
+
+build:
+	@go build -o bin/glomers ./cmd/glomers
+
+$(STAGES:%=stage-%): stage-%: build
+	@bin/glomers test $* $(SOLUTION) $(if $(BIN),--bin $(BIN)) $(ARGS)
+
+# All stages, one after the other; it ends with the first that fails.
+stages:
+	@for stage in $(STAGES); do $(MAKE) --no-print-directory stage-$$stage || exit; done
+
+list: build
+	@bin/glomers list
+
+test:
+	go test ./...
+
+lint:
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@2026.1 ./...

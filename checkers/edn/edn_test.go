@@ -1,0 +1,215 @@
+package edn
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+)
+
+func decode(t testing.TB, text string) any {
+	t.Helper()
+	v, err := NewDecoder(strings.NewReader(text)).Decode()
+	if err != nil {
+		t.Fatalf("decode %q: %v", text, err)
+	}
+	return v
+}
+
+// TestForms reads every kind of form that Jepsen writes and prints it again.
+func TestForms(t *testing.T) {
+	for _, test := range []struct{ text, printed string }{
+		{"nil", "nil"}, {"true", "true"}, {"false", "false"},
+		{"0", "0"}, {"-17", "-17"}, {"+3", "3"}, {"9223372036854775807", "9223372036854775807"}, {"12N", "12N"},
+		{"9223372036854775808", "9223372036854775808N"}, {"1/3", "1/3"}, {"2/4", "1/2"},
+		{"1.5", "1.5"}, {"1.0", "1.0"}, {"0.5", "0.5"}, {"1.0E-4", "1.0E-4"}, {"1.5e10", "1.5E10"}, {"##Inf", "##Inf"}, {"##-Inf", "##-Inf"}, {"##NaN", "##NaN"},
+		{`"a\n\"b\" \\ é"`, `"a\n\"b\" \\ é"`}, {`"\u00e9"`, `"é"`},
+		{`\a`, `\a`}, {`\newline`, `\newline`}, {`\u0041`, `\A`}, {`\(`, `\(`},
+		{":ok", ":ok"}, {":net/timeout", ":net/timeout"}, {":valid?", ":valid?"}, {"foo", "foo"}, {"a/b", "a/b"}, {"...", "..."},
+		{"[1 2,3]", "[1 2 3]"}, {"(1 (2) [])", "(1 (2) [])"}, {"#{1 2}", "#{1 2}"}, {"{:a 1, :b {}}", "{:a 1, :b {}}"}, {"[]", "[]"}, {"()", "()"}, {"#{}", "#{}"},
+		{"#jepsen.history.Op{:index 1}", "#jepsen.history.Op{:index 1}"}, {`#inst "2026"`, `#inst "2026"`},
+		{"; a comment\n 1", "1"}, {"#_ 5 6", "6"}, {"[1 #_ [2] 3]", "[1 3]"}, {"{:a #_ 1 2}", "{:a 2}"},
+	} {
+		if got := String(decode(t, test.text)); got != test.printed {
+			t.Errorf("%s is printed as %s, want %s", test.text, got, test.printed)
+		}
+		// The same where the buffer ends after every byte.
+		v, err := NewDecoder(iotest.OneByteReader(strings.NewReader(test.text))).Decode()
+		if err != nil || String(v) != test.printed {
+			t.Errorf("%s byte by byte is %s (%v), want %s", test.text, String(v), err, test.printed)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"[1 2":                      "1:5: the text ends where ']' was expected",
+		"{:a 1\n :b":                "2:4: the text ends where the value of a map key was expected",
+		"{:a}":                      "1:4: map key :a has no value",
+		"]":                         "1:1: unexpected ']'",
+		"\n\n  (1 }":                "3:6: unexpected '}'",
+		`"abc`:                      `1:5: the text ends where '"' was expected`,
+		`"a\qb"`:                    `1:5: unknown escape \q`,
+		`"\u12x4"`:                  `1:6: \u needs four hexadecimal digits`,
+		"12ab":                      `1:5: malformed number "12ab"`,
+		"1/0":                       `1:4: malformed number "1/0"`,
+		":":                         `1:2: malformed keyword ":"`,
+		"#":                         "1:2: the text ends where a tag was expected",
+		"#foo":                      "1:5: the text ends where the value of #foo was expected",
+		"##Zero":                    "1:7: unknown symbolic value ##Zero",
+		`\zzz`:                      `1:5: unknown character \zzz`,
+		"\"\xff\"":                  "1:2: a string that is not UTF-8",
+		"\x00":                      `1:2: unexpected control character "\x00"`,
+		strings.Repeat("[", 600):    "1:514: collections nested deeper than 512",
+		strings.Repeat("#a ", 1000): "1:1538: tags nested deeper than 512",
+	} {
+		_, err := NewDecoder(strings.NewReader(text)).Decode()
+		if err == nil || err.Error() != want {
+			t.Errorf("%.20q gives %v, want %s", text, err, want)
+		}
+	}
+}
+
+// genValue draws any EDN value.
+func genValue() *rapid.Generator[any] {
+	return rapid.Custom(func(t *rapid.T) any { return draw(t, 3) })
+}
+
+func draw(t *rapid.T, depth int) any {
+	scalars := []*rapid.Generator[any]{
+		rapid.Just[any](nil),
+		rapid.Bool().AsAny(),
+		rapid.Int64().AsAny(),
+		rapid.Float64().Filter(func(f float64) bool { return !math.IsNaN(f) }).AsAny(),
+		rapid.String().AsAny(),
+		rapid.Map(rapid.StringMatching(`[a-z][a-z0-9?*/-]{0,8}`), func(s string) any { return Keyword(s) }),
+		rapid.Map(rapid.StringMatching(`[a-z][a-z0-9-]{0,8}`).Filter(func(s string) bool { return s != "nil" && s != "true" && s != "false" }), func(s string) any { return Symbol(s) }),
+		rapid.Map(rapid.Int64(), func(n int64) any { return new(big.Int).Mul(big.NewInt(n), big.NewInt(math.MaxInt64)) }),
+	}
+	if depth == 0 {
+		return rapid.OneOf(scalars...).Draw(t, "scalar")
+	}
+	seq := func() []any {
+		out := []any{}
+		for range rapid.IntRange(0, 4).Draw(t, "length") {
+			out = append(out, draw(t, depth-1))
+		}
+		return out
+	}
+	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	case 0:
+		return seq()
+	case 1:
+		return List(seq())
+	case 2:
+		return Set(seq())
+	case 3:
+		m := Map{}
+		for _, key := range seq() {
+			m = append(m, Entry{key, draw(t, depth-1)})
+		}
+		return m
+	case 4:
+		return Tagged{"some.Tag", draw(t, depth-1)}
+	}
+	return rapid.OneOf(scalars...).Draw(t, "scalar")
+}
+
+// TestRoundTrip: what is printed, compactly or pretty, reads as the same value.
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := genValue().Draw(t, "value")
+		for _, text := range [][]byte{Append(nil, v), Pretty(v)} {
+			got, err := NewDecoder(bytes.NewReader(text)).Decode()
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if String(got) != String(v) {
+				t.Fatalf("%s reads as %s", String(v), String(got))
+			}
+			if !Equal(got, v) {
+				t.Fatalf("%s is not equal to itself", text)
+			}
+		}
+	})
+}
+
+func TestEqual(t *testing.T) {
+	for _, pair := range [][2]string{{"[1 2]", "(1 2)"}, {"#{1 2}", "#{2 1}"}, {"{:a 1 :b 2}", "{:b 2, :a 1}"}} {
+		if !Equal(decode(t, pair[0]), decode(t, pair[1])) {
+			t.Errorf("%s and %s are not equal", pair[0], pair[1])
+		}
+	}
+	for _, pair := range [][2]string{{"[1 2]", "[2 1]"}, {"1", "1.0"}, {":a", `"a"`}, {"nil", "false"}} {
+		if Equal(decode(t, pair[0]), decode(t, pair[1])) {
+			t.Errorf("%s and %s are equal", pair[0], pair[1])
+		}
+	}
+}
+
+func TestMarshal(t *testing.T) {
+	type inner struct {
+		Valid bool `json:"valid?"`
+	}
+	v := Marshal(struct {
+		Count  int            `json:"ok-count"`
+		Items  []inner        `json:"items"`
+		Empty  []int          `json:"empty,omitempty"`
+		ByName map[string]int `json:"by-name"`
+		inner
+		Skip int `json:"-"`
+	}{3, []inner{{true}}, nil, map[string]int{"b": 2, "a": 1}, inner{}, 9})
+	if got, want := String(v), `{:ok-count 3, :items ({:valid? true}), :by-name {"a" 1, "b" 2}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := string(ToJSON(v)), `{"ok-count":3,"items":[{"valid?":true}],"by-name":{"a":1,"b":2}}`; got != want {
+		t.Errorf("as JSON it is %s, want %s", got, want)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{"{:index 0, :time 12, :type :invoke, :process :nemesis, :f :read, :value [1 #{2} (3) \"a\\n\"]}", "#a #b \\c ##Inf 1/2 12N", "#_ x ; y\n1"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d := NewDecoder(bytes.NewReader(text))
+		for {
+			v, err := d.Decode()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				if _, ok := err.(*SyntaxError); !ok {
+					t.Fatalf("%T: %v", err, err)
+				}
+				return
+			}
+			again, err := NewDecoder(bytes.NewReader(Append(nil, v))).Decode()
+			if err != nil || String(again) != String(v) {
+				t.Fatalf("%q reads as %s, which reads as %s (%v)", text, String(v), String(again), err)
+			}
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	line := []byte(`{:index 825, :time 22132448490, :type :ok, :process 2, :f :read, :value [0 1 2 4 5 6 8 10 11 12 13 14 15 16 17 19 20 21 22 24 25 26 27 28 29 30 31 32 34 35]}` + "\n")
+	text := bytes.Repeat(line, 10_000)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d := NewDecoder(bytes.NewReader(text))
+		for {
+			if _, err := d.Decode(); err == io.EOF {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

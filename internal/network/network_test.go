@@ -1,0 +1,137 @@
+package network
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"glomers/checkers/journal"
+	"glomers/internal/kernel"
+)
+
+type inbox struct {
+	kernel *kernel.Kernel
+	got    []string
+}
+
+func (i *inbox) Deliver(m journal.Message) {
+	i.got = append(i.got, fmt.Sprintf("%v %s", i.kernel.Now(), m.Body))
+}
+
+type events []string
+
+func (e *events) Record(ev journal.Event) {
+	*e = append(*e, fmt.Sprintf("%c%d%s", ev.Kind, ev.Message.ID, ev.Reason))
+}
+
+func setUp(l Latency) (*kernel.Kernel, *Network, *events, map[string]*inbox) {
+	k := kernel.New(7)
+	var rec events
+	n := New(k, l, &rec)
+	boxes := map[string]*inbox{}
+	for _, id := range []string{"n1", "n2", "c1", "lin-kv"} {
+		boxes[id] = &inbox{kernel: k}
+		n.Attach(id, boxes[id])
+	}
+	return k, n, &rec, boxes
+}
+
+func send(t *testing.T, n *Network, src, dest, body string) {
+	t.Helper()
+	if err := n.Send(src, dest, json.RawMessage(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLatencyOnlyBetweenServers(t *testing.T) {
+	k, n, _, boxes := setUp(Latency{100 * time.Millisecond, Constant})
+	send(t, n, "c1", "n1", "1")
+	send(t, n, "n1", "c1", "2")
+	send(t, n, "n1", "n2", "3")
+	send(t, n, "n1", "lin-kv", "4")
+	for k.Step() {
+	}
+	for id, want := range map[string]string{"n1": "0s 1", "c1": "0s 2", "n2": "100ms 3", "lin-kv": "100ms 4"} {
+		if got := boxes[id].got; !slices.Equal(got, []string{want}) {
+			t.Errorf("%s got %v, want %s", id, got, want)
+		}
+	}
+}
+
+// A partition drops what arrives while it lasts, not what is sent.
+func TestPartition(t *testing.T) {
+	k, n, rec, boxes := setUp(Latency{100 * time.Millisecond, Constant})
+	at := func(ms int, f func()) { k.At(time.Duration(ms)*time.Millisecond, f) }
+	at(0, func() { send(t, n, "n1", "n2", `"in flight when it begins"`) })
+	at(50, func() { n.Partition(map[string][]string{"n2": {"n1"}}) })
+	at(60, func() { send(t, n, "n2", "n1", `"the other way"`) })
+	at(190, func() { send(t, n, "n1", "n2", `"arrives after it ended"`) })
+	at(200, func() { n.Heal() })
+	for k.Step() {
+	}
+	if want := []string{`290ms "arrives after it ended"`}; !slices.Equal(boxes["n2"].got, want) {
+		t.Errorf("n2 got %v, want %v", boxes["n2"].got, want)
+	}
+	if want := []string{`160ms "the other way"`}; !slices.Equal(boxes["n1"].got, want) {
+		t.Errorf("n1 got %v, want %v", boxes["n1"].got, want)
+	}
+	if want := (events{"s0", "s1", "d0partition", "r1", "s2", "r2"}); !slices.Equal(*rec, want) {
+		t.Errorf("the journal has %v, want %v", *rec, want)
+	}
+}
+
+func TestUnknownDestination(t *testing.T) {
+	_, n, rec, _ := setUp(Latency{0, Constant})
+	var unknown *UnknownNodeError
+	if err := n.Send("n1", "n9", nil); !errors.As(err, &unknown) || unknown.ID != "n9" || !slices.Equal(unknown.Known, []string{"lin-kv", "n1", "n2"}) {
+		t.Errorf("sending to n9 gives %v", err)
+	}
+	if err := n.Send("n9", "n1", nil); !errors.As(err, &unknown) || unknown.Field != "src" {
+		t.Errorf("sending from n9 gives %v", err)
+	}
+	if len(*rec) > 0 {
+		t.Errorf("the journal has %v", *rec)
+	}
+}
+
+func TestDetached(t *testing.T) {
+	k, n, rec, boxes := setUp(Latency{0, Constant})
+	n.Detach("c1")
+	send(t, n, "n1", "c1", "1")
+	for k.Step() {
+	}
+	if len(boxes["c1"].got) > 0 || !slices.Equal(*rec, events{"s0", "d0closed"}) {
+		t.Errorf("a closed client got %v; the journal has %v", boxes["c1"].got, *rec)
+	}
+}
+
+func TestDistributions(t *testing.T) {
+	r := kernel.New(3).Rand("latency")
+	for _, dist := range []Dist{Constant, Uniform, Exponential} {
+		l := Latency{100 * time.Millisecond, dist}
+		sum, high := time.Duration(0), time.Duration(0)
+		const n = 20_000
+		for range n {
+			d := l.draw(r)
+			if d < 0 {
+				t.Fatalf("%s: negative latency", dist)
+			}
+			sum += d
+			high = max(high, d)
+		}
+		if mean := sum / n; mean < 97*time.Millisecond || mean > 103*time.Millisecond {
+			t.Errorf("%s: the mean is %v, want about 100ms", dist, mean)
+		}
+		if limit := map[Dist]time.Duration{Constant: 100 * time.Millisecond, Uniform: 200 * time.Millisecond, Exponential: 2 * time.Second}[dist]; high > limit {
+			t.Errorf("%s: the highest is %v, want at most %v", dist, high, limit)
+		}
+	}
+	for _, bad := range []Latency{{-1, Constant}, {1, "normal"}} {
+		if bad.Validate() == nil {
+			t.Errorf("%v is valid", bad)
+		}
+	}
+}

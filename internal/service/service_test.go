@@ -1,0 +1,132 @@
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"glomers/checkers/journal"
+	"glomers/internal/kernel"
+)
+
+// answers collects what services send.
+type answers struct{ last string }
+
+func (a *answers) Send(_, _ string, body json.RawMessage) error {
+	a.last = string(body)
+	return nil
+}
+
+func services(seed uint64) (map[string]*Service, *answers) {
+	net := &answers{}
+	m := map[string]*Service{}
+	for _, s := range All(kernel.New(seed), net) {
+		m[s.ID()] = s
+	}
+	return m, net
+}
+
+func ask(s *Service, net *answers, client, body string) string {
+	s.Deliver(journal.Message{Src: client, Dest: s.ID(), Body: json.RawMessage(body)})
+	return net.last
+}
+
+func TestKeyValueRequests(t *testing.T) {
+	for _, id := range []string{"lin-kv", "seq-kv"} {
+		s, net := services(1)
+		for _, step := range []struct{ request, want string }{
+			{`{"type":"read","key":"x","msg_id":1}`, `{"type":"error","in_reply_to":1,"code":20,"text":"key does not exist"}`},
+			{`{"type":"cas","key":"x","from":1,"to":2,"msg_id":2}`, `{"type":"error","in_reply_to":2,"code":20,"text":"key does not exist"}`},
+			{`{"type":"cas","key":"x","from":1,"to":2,"create_if_not_exists":true,"msg_id":3}`, `{"type":"cas_ok","in_reply_to":3}`},
+			{`{"type":"cas","key":"x","from":1,"to":2,"create_if_not_exists":true,"msg_id":4}`, `{"type":"error","in_reply_to":4,"code":22,"text":"current value 2 is not 1"}`},
+			{`{"type":"cas","key":"x","from":2,"to":{"a":[1,2]},"msg_id":5}`, `{"type":"cas_ok","in_reply_to":5}`},
+			{`{"type":"cas","key":"x","from":{ "a" : [1, 2] },"to":null,"msg_id":6}`, `{"type":"cas_ok","in_reply_to":6}`},
+			{`{"type":"read","key":"x","msg_id":7}`, `{"type":"read_ok","in_reply_to":7,"value":null}`},
+			{`{"type":"write","key":"x","value":"v","msg_id":8}`, `{"type":"write_ok","in_reply_to":8}`},
+			{`{"type":"read","key":"x","msg_id":9}`, `{"type":"read_ok","in_reply_to":9,"value":"v"}`},
+			{`{"type":"delete","key":"x","msg_id":10}`, `{"type":"error","in_reply_to":10,"code":10,"text":"this service does not know the request \"delete\", only read, write and cas"}`},
+		} {
+			// One client sees its own writes in order in both services.
+			if got := ask(s[id], net, "n1", step.request); got != step.want {
+				t.Errorf("%s: %s\n got %s\nwant %s", id, step.request, got, step.want)
+			}
+		}
+	}
+}
+
+func TestTimestampOracle(t *testing.T) {
+	s, net := services(1)
+	for want := range 3 {
+		if got := ask(s["lin-tso"], net, "n1", `{"type":"ts","msg_id":5}`); got != fmt.Sprintf(`{"type":"ts_ok","in_reply_to":5,"ts":%d}`, want) {
+			t.Errorf("got %s, want ts %d", got, want)
+		}
+	}
+}
+
+func read(s *Service, net *answers, client string) int {
+	var r struct{ Value int }
+	json.Unmarshal([]byte(ask(s, net, client, `{"type":"read","key":"x","msg_id":1}`)), &r)
+	return r.Value
+}
+
+func write(s *Service, net *answers, client string, v int) {
+	ask(s, net, client, `{"type":"write","key":"x","value":`+strconv.Itoa(v)+`,"msg_id":1}`)
+}
+
+// TestSequential: with one writer that counts up, no client ever sees the counter
+// go back or read more than 32 states behind, a client sees its own writes, and
+// some read is stale.
+func TestSequential(t *testing.T) {
+	stale := false
+	rapid.Check(t, func(t *rapid.T) {
+		all, net := services(rapid.Uint64().Draw(t, "seed"))
+		s := all["seq-kv"]
+		seen := map[string]int{}
+		value := 0
+		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 5), 1, 200).Draw(t, "steps") {
+			if step < 3 {
+				value++
+				write(s, net, "writer", value)
+				seen["writer"] = value
+				continue
+			}
+			client := []string{"a", "b", "writer"}[step-3]
+			got := read(s, net, client)
+			if got < seen[client] || got > value || got < value-pastStates {
+				t.Fatalf("%s read %d after %d, the newest is %d", client, got, seen[client], value)
+			}
+			stale = stale || got < value
+			seen[client] = got
+		}
+	})
+	if !stale {
+		t.Error("seq-kv never answered from the past")
+	}
+}
+
+// TestEventual: the replicas of lww-kv may disagree, and agree in the end on the
+// newest write.
+func TestEventual(t *testing.T) {
+	all, net := services(5)
+	s := all["lww-kv"]
+	stale := false
+	for v := 1; v <= 100; v++ {
+		write(s, net, "n1", v)
+		stale = stale || read(s, net, "n1") != v
+	}
+	if !stale {
+		t.Error("lww-kv never answered from an old replica")
+	}
+	final := 0
+	for range 100 { // by now both replicas have met
+		final = read(s, net, "n1")
+	}
+	for range 20 {
+		if got := read(s, net, "n1"); got != final {
+			t.Fatalf("the replicas still disagree: %d and %d", got, final)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+// Package stagetest is the testscript harness that the stages share. A stage's
+// test is
+//
+//	func TestMain(m *testing.M) { stagetest.Main(m) }
+//	func TestStage(t *testing.T) { stagetest.Run(t) }
+//
+// and its scripts are testdata/*.txtar. Within a script
+//
+//	glomers …       is the command
+//	$STAGE          is the directory of the stage
+//	$STORE          is a store of the script's own
+package stagetest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"glomers/internal/cli"
+)
+
+// Main runs the tests of a package with the command glomers for its scripts.
+func Main(m *testing.M) {
+	run := func() { os.Exit(cli.Main(os.Args, os.Stdout, os.Stderr)) }
+	testscript.Main(m, map[string]func(){"glomers": run, "maelstrom": run})
+}
+
+// goEnv are the variables that the go command needs to find its caches.
+var goEnv = []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN", "GOROOT"}
+
+// Run runs the scripts in testdata.
+func Run(t *testing.T) {
+	stage, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", append([]string{"env"}, goEnv...)...).Output()
+	if err != nil {
+		t.Fatalf("go env: %v", err)
+	}
+	values := strings.Split(string(out), "\n")
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			for i, name := range goEnv {
+				env.Setenv(name, values[i])
+			}
+			env.Setenv("STAGE", stage)
+			env.Setenv("STORE", filepath.Join(env.WorkDir, "store"))
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+	})
+}
