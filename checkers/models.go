@@ -161,12 +161,12 @@ func (g graph) reverse() graph {
 // reach returns the names that can be reached from some, which are included.
 func (g graph) reach(from ...string) map[string]bool {
 	seen := map[string]bool{}
-	for len(from) > 0 {
-		name := from[len(from)-1]
-		from = from[:len(from)-1]
+	for todo := slices.Clone(from); len(todo) > 0; {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
 		if !seen[name] {
 			seen[name] = true
-			from = append(from, g[name]...)
+			todo = append(todo, g[name]...)
 		}
 	}
 	return seen

@@ -66,7 +66,7 @@ func TestErrors(t *testing.T) {
 		"\"\xff\"":                  "1:2: a string that is not UTF-8",
 		"\x00":                      `1:2: unexpected control character "\x00"`,
 		strings.Repeat("[", 600):    "1:514: collections nested deeper than 512",
-		strings.Repeat("#a ", 1000): "1:1538: tags nested deeper than 512",
+		strings.Repeat("#a ", 1000): "1:1539: tags nested deeper than 512",
 	} {
 		_, err := NewDecoder(strings.NewReader(text)).Decode()
 		if err == nil || err.Error() != want {
