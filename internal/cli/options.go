@@ -54,6 +54,7 @@ type testFlags struct {
 	seed     string
 	store    string
 	recovery float64
+	race     bool
 	json     bool
 }
 
@@ -107,6 +108,7 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.seed, "seed", "", "seed of all random choices (default: a new one)")
 	flags.StringVar(&f.store, "store", "store", "`directory` that runs are kept in")
 	flags.Float64Var(&f.recovery, "recovery", 10, "`seconds` between healing the network and the final operations")
+	flags.BoolVar(&f.race, "race", false, "build the Go package with the race detector; a data race fails the test")
 	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
 }
 

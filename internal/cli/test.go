@@ -53,6 +53,9 @@ func (a *app) maelstrom() *cobra.Command {
 			if f.bin == "" {
 				return errors.New("expected --bin PATH, the executable to test")
 			}
+			if f.race {
+				return errors.New("--race needs a Go package to build; build the executable with go build -race instead")
+			}
 			return a.runTests(cmd, f, target{bin: f.bin, args: args}, nil)
 		},
 	}
@@ -91,6 +94,8 @@ func (a *app) testStage() *cobra.Command {
 				return err
 			}
 			switch {
+			case f.bin != "" && f.race:
+				return errors.New("--race needs a Go package to build; build the executable with go build -race instead")
 			case len(args) == 2 && f.bin != "":
 				return fmt.Errorf("both the Go package %s and --bin %s are given; expected one of them", args[1], f.bin)
 			case len(args) == 2:
@@ -147,12 +152,16 @@ func (t target) String() string {
 }
 
 // executable returns the path of the executable, built below dir if need be.
-func (a *app) executable(ctx context.Context, t target, dir string) (string, error) {
+func (a *app) executable(ctx context.Context, t target, dir string, race bool) (string, error) {
 	if t.bin != "" {
 		return solution.CheckBin(t.bin)
 	}
 	a.err.printf("building %s\n", t)
-	return solution.Build(ctx, t.dir, dir, nil)
+	var flags []string
+	if race {
+		flags = append(flags, "-race")
+	}
+	return solution.Build(ctx, t.dir, dir, nil, flags...)
 }
 
 // runTests runs the test that the options describe, for a stage with all its
@@ -200,7 +209,7 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		return err
 	}
 	defer os.RemoveAll(build)
-	bin, err := a.executable(cmd.Context(), t, build)
+	bin, err := a.executable(cmd.Context(), t, build, f.race)
 	if err != nil {
 		return err
 	}
@@ -261,6 +270,7 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, bin string
 		return nil, fmt.Errorf("%w; the run is kept in %s", err, run.Dir)
 	}
 	v := newVerdict(run.Dir, &t, results, stage)
+	v.racesFail = f.race
 	if err := run.WriteResults(results, v.extra()); err != nil {
 		return nil, err
 	}
@@ -314,18 +324,22 @@ type verdict struct {
 	results *checkers.Results
 	stage   *stages.Stage
 	notes   []string
+
+	racy      []string // nodes with data races
+	racesFail bool
 }
 
 func newVerdict(dir string, t *store.Test, r *checkers.Results, stage *stages.Stage) *verdict {
 	v := &verdict{dir: dir, test: t, results: r, stage: stage}
-	for _, node := range store.RacyNodes(dir) {
+	v.racy = store.RacyNodes(dir)
+	for _, node := range v.racy {
 		v.notes = append(v.notes, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(dir, store.NodeLogs, node+".log")))
 	}
 	return v
 }
 
 func (v *verdict) passed() bool {
-	if v.results.Valid != checkers.Valid {
+	if v.results.Valid != checkers.Valid || v.racesFail && len(v.racy) > 0 {
 		return false
 	}
 	if v.stage != nil {
