@@ -77,6 +77,10 @@ type Options struct {
 	Workload          string
 	Availability      *float64 // the least fraction of operations that must succeed; nil for any
 	ConsistencyModels []string // for transactions; nil for strict-serializable
+
+	Strict      bool     // look for what the official checks cannot see, too
+	Nodes       []string // for strict checks: the nodes of the test,
+	Concurrency int      // and its number of workers; 0 if unknown
 }
 
 // Results are the results of a run, with the keys of Maelstrom's results.edn.
@@ -85,7 +89,8 @@ type Results struct {
 	Availability AvailabilityResult `json:"availability"`
 	Net          *NetResult         `json:"net,omitempty"`
 	Workload     any                `json:"workload"`
-	Valid        Validity           `json:"valid?"`
+	Strict       *StrictResult      `json:"strict,omitempty"`
+	Valid        Validity           `json:"valid?"` // the official verdict
 
 	WorkloadValid Validity  `json:"-"`
 	Summary       string    `json:"-"` // of the workload, in a few words
@@ -147,6 +152,13 @@ func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) 
 		s := *net
 		s.PerOp(invocations(h))
 		r.Net = &NetResult{s, Valid}
+	}
+	if o.Strict {
+		strict, err := Strict(h, o)
+		if err != nil {
+			return nil, fmt.Errorf("check %s strictly: %w", o.Workload, err)
+		}
+		r.Strict = &strict
 	}
 	r.Valid = Worst(r.Stats.Valid, r.Availability.Valid, verdict.Valid)
 	r.Findings = append(append(verdict.Findings, r.Stats.findings()...), r.Availability.findings(o.Availability)...)

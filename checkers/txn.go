@@ -24,12 +24,22 @@ type txn struct {
 }
 
 // readTxns parses the completions of all transactions, and the invocations of
-// those that never completed, which may have taken effect, as info.
+// those that never completed, which may have taken effect, as info. The final
+// reads of strict mode are left out: the official checks do not know them.
 func readTxns(h *history.History, write edn.Keyword, shape string) ([]txn, error) {
+	return selectTxns(h, write, shape, false)
+}
+
+// finalTxns parses the final reads of strict mode.
+func finalTxns(h *history.History, write edn.Keyword, shape string) ([]txn, error) {
+	return selectTxns(h, write, shape, true)
+}
+
+func selectTxns(h *history.History, write edn.Keyword, shape string, final bool) ([]txn, error) {
 	var out []txn
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if !op.Client() || op.F != "txn" {
+		if !op.Client() || op.F != "txn" || op.Final != final {
 			continue
 		}
 		if op.Type == history.Invoke {
@@ -152,7 +162,7 @@ func judge(found anomalies, models []string, transactions int) Verdict {
 			texts = append(texts, a.text)
 		}
 		r.Anomalies = append(r.Anomalies, edn.Entry{Key: edn.Keyword(name), Value: shown})
-		v.Findings = append(v.Findings, Finding{name, fmt.Sprintf("%d × %s", len(texts), anomalyWords[strings.TrimSuffix(strings.TrimSuffix(name, "-realtime"), "-process")]), firstFew(texts)})
+		v.Findings = append(v.Findings, Finding{name, fmt.Sprintf("%d × %s", len(texts), anomalyWords[baseName(name)]), firstFew(texts)})
 	}
 	not, alsoNot := boundary(names)
 	for _, m := range not {
@@ -179,6 +189,11 @@ func joinAnd(words []string) string {
 		return strings.Join(words, "")
 	}
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// baseName is the name of an anomaly without its variant.
+func baseName(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, "-realtime"), "-process")
 }
 
 // anomalyWords say what each anomaly is.

@@ -20,7 +20,8 @@ import (
 // check reads a run from disk and prints its verdict.
 func (a *app) check() *cobra.Command {
 	var workload, availability, models string
-	var asJSON bool
+	var asJSON, strict bool
+	var concurrency, nodeCount int
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a recorded run, ours or the real Maelstrom's",
@@ -60,6 +61,17 @@ func (a *app) check() *cobra.Command {
 					return err
 				}
 			}
+			o.Strict = o.Strict || strict
+			if concurrency > 0 {
+				o.Concurrency = concurrency
+			}
+			if nodeCount > 0 {
+				o.Nodes = make([]string, nodeCount)
+				for i := range o.Nodes {
+					o.Nodes[i] = fmt.Sprintf("n%d", i)
+				}
+				o.Concurrency = max(o.Concurrency, nodeCount)
+			}
 			h, err := history.ReadFile(r.history)
 			if err != nil {
 				return err
@@ -80,6 +92,9 @@ func (a *app) check() *cobra.Command {
 	cmd.Flags().StringVarP(&workload, "workload", "w", "", "the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
 	cmd.Flags().StringVar(&availability, "availability", "", "the fraction of client requests that must succeed: a number from 0 to 1, or total")
 	cmd.Flags().StringVar(&models, "consistency-models", "", "consistency models to check, separated by commas")
+	cmd.Flags().BoolVar(&strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the run")
+	cmd.Flags().IntVar(&nodeCount, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
+	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
 	return cmd
 }

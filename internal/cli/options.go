@@ -55,6 +55,7 @@ type testFlags struct {
 	store    string
 	recovery float64
 	race     bool
+	strict   bool
 	json     bool
 }
 
@@ -108,6 +109,7 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.seed, "seed", "", "seed of all random choices (default: a new one)")
 	flags.StringVar(&f.store, "store", "store", "`directory` that runs are kept in")
 	flags.Float64Var(&f.recovery, "recovery", 10, "`seconds` between healing the network and the final operations")
+	flags.BoolVar(&f.strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the test")
 	flags.BoolVar(&f.race, "race", false, "build the Go package with the race detector; a data race fails the test")
 	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
 }
@@ -207,7 +209,7 @@ func (f *testFlags) test(set func(string) bool) (store.Test, error) {
 		Workload: f.workload, Engine: f.engine, Rate: f.rate, TimeLimit: float64(f.timeLimit),
 		LatencyMS: float64(f.latency), LatencyDist: f.latencyDist, NemesisInterval: f.nemesisInterval,
 		Topology: f.topology, KeyCount: f.keyCount, MaxTxnLength: f.maxTxnLength, MaxWritesPerKey: f.maxWritesPerKey,
-		Recovery: f.recovery,
+		Recovery: f.recovery, Strict: f.strict,
 	}
 	var err error
 	if t.Nodes, err = f.nodeIDs(set); err != nil {
@@ -278,7 +280,7 @@ func config(t store.Test, f *testFlags) runner.Config {
 		Workload: t.Workload,
 		Options: workload.Options{
 			Nodes: t.Nodes, Concurrency: t.Concurrency, Topology: t.Topology, KeyCount: t.KeyCount,
-			MaxTxnLength: t.MaxTxnLength, MaxWritesPerKey: t.MaxWritesPerKey, MeanLatency: latency,
+			MaxTxnLength: t.MaxTxnLength, MaxWritesPerKey: t.MaxWritesPerKey, MeanLatency: latency, Strict: t.Strict,
 		},
 		Pace:            workload.Pace{Rate: t.Rate, TimeLimit: seconds(t.TimeLimit)},
 		Latency:         network.Latency{Mean: latency, Dist: network.Dist(t.LatencyDist)},

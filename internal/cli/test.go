@@ -342,6 +342,9 @@ func (v *verdict) passed() bool {
 	if v.results.Valid != checkers.Valid || v.racesFail && len(v.racy) > 0 {
 		return false
 	}
+	if s := v.results.Strict; s != nil && s.Valid != checkers.Valid {
+		return false
+	}
 	if v.stage != nil {
 		for _, c := range v.stage.Criteria {
 			if !c.Met(v.results) {

@@ -51,7 +51,11 @@ func (a *app) print(v *verdict, asJSON bool) {
 		}
 		t.printf("\n")
 	}
-	for _, f := range v.results.Findings {
+	findings := v.results.Findings
+	if v.results.Strict != nil {
+		findings = append(findings[:len(findings):len(findings)], v.results.Strict.Errors...)
+	}
+	for _, f := range findings {
 		t.printf("\n  %s %s\n", t.bad(f.Check+":"), f.Summary)
 		for _, d := range f.Details {
 			t.printf("    %s\n", strings.ReplaceAll(d, "\n", "\n    "))
@@ -118,6 +122,13 @@ func (v *verdict) rows() []row {
 	}
 	if v.test != nil && v.test.Availability != nil {
 		rows = append(rows, row{"availability", fmt.Sprintf("%.4f", r.Availability.OKFraction), fmt.Sprintf("≥ %g", *v.test.Availability), stateOf(r.Availability.Valid)})
+	}
+	if s := r.Strict; s != nil {
+		limit := "what the official checks cannot see"
+		if s.Valid != checkers.Valid && r.Valid == checkers.Valid {
+			limit = "the official verdict would have been a pass"
+		}
+		rows = append(rows, row{"strict", fmt.Sprintf("%d kinds of error", len(s.Errors)), limit, stateOf(s.Valid)})
 	}
 	limited := map[string]bool{}
 	if v.stage != nil {

@@ -65,6 +65,7 @@ type Test struct {
 	MaxTxnLength      int       `json:"max-txn-length"`
 	MaxWritesPerKey   int       `json:"max-writes-per-key"`
 	Recovery          float64   `json:"recovery"` // seconds
+	Strict            bool      `json:"strict,omitempty"`
 	Start             time.Time `json:"start"`
 }
 
@@ -291,7 +292,10 @@ func (r *Recorded) Net() (*journal.Stats, error) {
 
 // CheckOptions are the options of the test that its checkers need.
 func (t *Test) CheckOptions() checkers.Options {
-	return checkers.Options{Workload: t.Workload, Availability: t.Availability, ConsistencyModels: t.ConsistencyModels}
+	return checkers.Options{
+		Workload: t.Workload, Availability: t.Availability, ConsistencyModels: t.ConsistencyModels,
+		Strict: t.Strict, Nodes: t.Nodes, Concurrency: t.Concurrency,
+	}
 }
 
 // RacyNodes returns the nodes whose logs hold a report of Go's race detector.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"glomers/checkers"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/internal/kernel"
@@ -19,6 +20,7 @@ type kafka struct {
 	random    *rand.Rand
 	gen       *txnGenerator
 	workers   int
+	strict    bool
 	nextCrash time.Duration
 
 	// What the nodes acknowledged, so that keys with messages that nobody polled
@@ -40,6 +42,7 @@ func newKafka(o Options, k *kernel.Kernel) (Workload, error) {
 		random:  random,
 		gen:     newTxnGenerator(random, o, 1),
 		workers: o.Concurrency,
+		strict:  o.Strict,
 		sent:    map[string]int64{}, polled: map[string]int64{}, highest: map[string]int64{},
 		final: map[int]*kafkaFinal{},
 	}, nil
@@ -151,8 +154,9 @@ func offsets(op history.Op) []keyOffset {
 // kafkaFinal takes one worker through the end of the test: a fresh client, all
 // keys from the beginning, and polls until it has seen every known offset.
 type kafkaFinal struct {
-	step    int
-	pending map[string]int64
+	step      int
+	pending   map[string]int64
+	committed bool // the committed offsets were read
 }
 
 func (f *kafkaFinal) saw(key string, offset int64) {
@@ -171,6 +175,10 @@ func (w *kafka) Final(worker int) (history.Op, time.Duration, bool) {
 		w.final[worker] = f
 	}
 	if len(f.pending) == 0 {
+		if w.strict && !f.committed && f.step > 0 {
+			f.committed = true
+			return history.Op{F: checkers.CommittedOffsets, Value: w.knownKeys()}, 0, true
+		}
 		return history.Op{}, 0, false
 	}
 	f.step++
@@ -178,16 +186,22 @@ func (w *kafka) Final(worker int) (history.Op, time.Duration, bool) {
 	case 1:
 		return history.Op{F: "crash"}, 0, true
 	case 2:
-		keys := []any{}
-		for _, k := range sortedKeys(w.highest) {
-			keys = append(keys, k)
-		}
+		keys := w.knownKeys()
 		seek := edn.Map{{Key: edn.Keyword("seek-to-beginning?"), Value: true}}
 		return history.Op{F: "assign", Value: keys, Extra: seek}, 0, true
 	case 3:
 		return w.finalPoll(), 0, true
 	}
 	return w.finalPoll(), time.Duration(2 * w.random.Float64() * float64(finalPollEvery)), true
+}
+
+// knownKeys are the keys that have messages.
+func (w *kafka) knownKeys() []any {
+	keys := []any{}
+	for _, k := range sortedKeys(w.highest) {
+		keys = append(keys, k)
+	}
+	return keys
 }
 
 func (w *kafka) finalPoll() history.Op {
@@ -211,6 +225,8 @@ func (s *kafkaSession) Invoke(op history.Op, done func(history.Op)) {
 		done(op)
 	case "assign":
 		s.assign(op, done)
+	case checkers.CommittedOffsets:
+		s.committedOffsets(op, done)
 	case "send":
 		s.send(op, done)
 	default:
@@ -228,11 +244,7 @@ func (s *kafkaSession) assign(op history.Op, done func(history.Op)) {
 		done(succeeded(op, op.Value))
 		return
 	}
-	s.Call("list_committed_offsets", fields("keys", keys), DefaultTimeout, func(r Reply, err *Error) {
-		committed, ok := r.Get("offsets").(edn.Map)
-		if err == nil && !ok {
-			err = s.wrong("list_committed_offsets_ok", `an object "offsets"`, r.Get("offsets"))
-		}
+	s.listCommitted(keys, func(committed edn.Map, err *Error) {
 		if err != nil {
 			done(failed(op, err, true))
 			return
@@ -248,6 +260,27 @@ func (s *kafkaSession) assign(op history.Op, done func(history.Op)) {
 		}
 		s.positions = positions
 		done(succeeded(op, op.Value))
+	})
+}
+
+// listCommitted asks for the committed offsets of keys.
+func (s *kafkaSession) listCommitted(keys []any, done func(edn.Map, *Error)) {
+	s.Call("list_committed_offsets", fields("keys", keys), DefaultTimeout, func(r Reply, err *Error) {
+		committed, ok := r.Get("offsets").(edn.Map)
+		if err == nil && !ok {
+			err = s.wrong("list_committed_offsets_ok", `an object "offsets"`, r.Get("offsets"))
+		}
+		done(committed, err)
+	})
+}
+
+func (s *kafkaSession) committedOffsets(op history.Op, done func(history.Op)) {
+	s.listCommitted(op.Value.([]any), func(committed edn.Map, err *Error) {
+		if err != nil {
+			done(failed(op, err, true))
+			return
+		}
+		done(succeeded(op, committed))
 	})
 }
 

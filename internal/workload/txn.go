@@ -26,8 +26,39 @@ func newListAppend(o Options, k *kernel.Kernel) (Workload, error) {
 
 func newTxn(o Options, k *kernel.Kernel, write string) Workload {
 	random := k.Rand("generator")
-	return &txn{random, newTxnGenerator(random, o, o.MaxTxnLength), write}
+	w := &txn{random, newTxnGenerator(random, o, o.MaxTxnLength), write}
+	if o.Strict {
+		return &strictTxn{w, len(o.Nodes), map[int]int64{}}
+	}
+	return w
 }
+
+// strictTxn reads every key on every node in the end, so that the replicas can be
+// compared. Maelstrom's workload has no final operations.
+type strictTxn struct {
+	*txn
+	nodes int
+	next  map[int]int64 // by worker: the next key to read
+}
+
+// keysPerRead is how many keys a final transaction reads.
+const keysPerRead = 20
+
+func (w *strictTxn) Final(worker int) (history.Op, time.Duration, bool) {
+	first := w.next[worker]
+	if worker >= w.nodes || first >= w.gen.nextKey { // the first workers talk to one node each
+		return history.Op{}, 0, false
+	}
+	end := min(first+keysPerRead, w.gen.nextKey)
+	w.next[worker] = end
+	mops := []any{}
+	for key := first; key < end; key++ {
+		mops = append(mops, []any{edn.Keyword("r"), edn.Int(key), nil})
+	}
+	return history.Op{F: "txn", Value: mops, Final: true}, 0, true
+}
+
+func (w *strictTxn) FinalLimit() time.Duration { return 0 }
 
 func (w *txn) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
 	mops := []any{}

@@ -26,6 +26,7 @@ type Options struct {
 	MaxTxnLength    int
 	MaxWritesPerKey int
 	MeanLatency     time.Duration // of the network, for the timeouts of lin-kv
+	Strict          bool          // with the final operations that strict checks need
 }
 
 // Worker is a thread of the test that is free to run an operation.
