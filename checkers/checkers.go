@@ -77,6 +77,8 @@ type Options struct {
 	Workload          string
 	Availability      *float64 // the least fraction of operations that must succeed; nil for any
 	ConsistencyModels []string // for transactions; nil for strict-serializable
+	SequentialKeys    bool     // registers are sequentially consistent, each by itself: infer versions from the order of processes
+	LinearizableKeys  bool     // registers are linearizable, each by itself: infer versions from real time
 
 	Strict      bool     // look for what the official checks cannot see, too
 	Nodes       []string // for strict checks: the nodes of the test,

@@ -61,36 +61,56 @@ func (g *depGraph) linkBare(from, to int32, kind edgeKind) {
 // linkRealtime adds an edge from each transaction to those that began after it
 // had been acknowledged, except where the order follows from other such edges.
 func (g *depGraph) linkRealtime(h *history.History) {
-	vertex := g.vertices()
+	type event struct {
+		index  int // in the history
+		vertex int32
+		begins bool
+	}
+	events := make([]event, 0, 2*len(g.ops))
+	for v, op := range g.ops {
+		begin := op.Index
+		if invocation := h.Invocation(op); op.Type != history.Invoke && invocation != nil && invocation.Index < begin {
+			begin = invocation.Index
+			events = append(events, event{op.Index, int32(v), false})
+		}
+		events = append(events, event{begin, int32(v), true})
+	}
+	sort.Slice(events, func(i, j int) bool { return events[i].index < events[j].index })
 	var frontier []int32 // acknowledged, and not before another acknowledged one
-	before := map[int][]int32{}
-	for i := range h.Ops {
-		op := &h.Ops[i]
-		if !op.Client() {
+	before := map[int32][]int32{}
+	for _, e := range events {
+		if e.begins {
+			before[e.vertex] = append([]int32(nil), frontier...)
 			continue
 		}
-		switch op.Type {
-		case history.Invoke:
-			before[op.Process] = append([]int32(nil), frontier...)
-		case history.OK, history.Info:
-			v, ok := vertex[op.Index]
-			if !ok {
-				continue
-			}
-			for _, u := range before[op.Process] {
-				g.linkBare(u, v, realtime)
-			}
-			if op.Type == history.OK {
-				kept := frontier[:0]
-				for _, u := range frontier {
-					if !containsInt32(before[op.Process], u) {
-						kept = append(kept, u)
-					}
+		for _, u := range before[e.vertex] {
+			g.linkBare(u, e.vertex, realtime)
+		}
+		if g.ops[e.vertex].Type == history.OK {
+			kept := frontier[:0]
+			for _, u := range frontier {
+				if !containsInt32(before[e.vertex], u) {
+					kept = append(kept, u)
 				}
-				frontier = append(kept, v)
 			}
+			frontier = append(kept, e.vertex)
+		}
+		delete(before, e.vertex)
+	}
+	for _, v := range sortedVertices(before) { // they never completed
+		for _, u := range before[v] {
+			g.linkBare(u, v, realtime)
 		}
 	}
+}
+
+func sortedVertices(m map[int32][]int32) []int32 {
+	out := make([]int32, 0, len(m))
+	for v := range m {
+		out = append(out, v)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
 }
 
 func containsInt32(s []int32, x int32) bool {
@@ -112,15 +132,6 @@ func (g *depGraph) linkProcesses() {
 		}
 		last[op.Process] = int32(v)
 	}
-}
-
-// vertices maps the index of a completion to its vertex.
-func (g *depGraph) vertices() map[int]int32 {
-	m := make(map[int]int32, len(g.ops))
-	for v, op := range g.ops {
-		m[op.Index] = int32(v)
-	}
-	return m
 }
 
 // components returns the strongly connected components of more than one vertex

@@ -862,5 +862,40 @@ func describeOp(op *history.Op) string {
 	return fmt.Sprintf("process %d at %.3f s", op.Process, op.Time.Seconds())
 }
 
-// cycles is filled in below
-func (k *kafkaHistory) cycles(kafkaErrors) {}
+// cycles finds cycles of operations: who polled whose message, and real time. No
+// order is inferred between sends, which kafka does not isolate.
+func (k *kafkaHistory) cycles(errs kafkaErrors) {
+	var ops []*history.Op
+	vertex := map[*kafkaOp]int32{}
+	for i := range k.ops {
+		if o := &k.ops[i]; o.op.Type != history.Fail {
+			vertex[o] = int32(len(ops))
+			ops = append(ops, o.op)
+		}
+	}
+	g := newDepGraph(ops)
+	for i := range k.ops {
+		o := &k.ops[i]
+		reader, ok := vertex[o]
+		if !ok {
+			continue
+		}
+		for _, p := range o.polls {
+			for _, pair := range p.pairs {
+				m := &p.log.messages[pair.msg]
+				if writer, ok := vertex[m.writer]; ok && m.writer != nil {
+					g.link(writer, reader, wr, reason{p.log.key, m.value, nil})
+				}
+			}
+		}
+	}
+	g.linkRealtime(k.history)
+	found, _ := g.cycles()
+	for _, name := range sortedNames(found) {
+		for _, c := range found[name] {
+			errs.add(name, []kafkaError{{fields: g.marshal(&c, name), text: g.explain(&c, func(_ edgeKind, why reason, a, b string) string {
+				return fmt.Sprintf("%s sent %s to key %s, which %s polled", a, edn.String(why.value), edn.String(why.key), b)
+			})}})
+		}
+	}
+}

@@ -227,7 +227,8 @@ type list struct {
 	index   map[any]int32   // into order
 	writer  map[any]int32   // element → vertex
 	readers map[any][]int32 // last element of an observed value → vertices; initList for the empty one
-	appends []any
+	append  any // the last one of a transaction that may have committed
+	appends int // of all transactions
 	seen    map[string]bool
 }
 
@@ -238,13 +239,20 @@ var initList = initialList{}
 func newLists(txns []txn) *lists {
 	committed, ops := possible(txns)
 	l := &lists{graph: newDepGraph(ops), txns: committed, byKey: map[any]*list{}}
+	for _, t := range txns {
+		for _, m := range t.mops {
+			if m.write {
+				l.list(m.key).appends++
+			}
+		}
+	}
 	for v, t := range committed {
 		for _, m := range t.mops {
 			k := l.list(m.key)
 			switch {
 			case m.write:
 				k.writer[mapKey(m.value)] = int32(v)
-				k.appends = append(k.appends, m.value)
+				k.append = m.value
 			case t.op.Type == history.OK:
 				k.observe(elements(m), int32(v))
 			}
@@ -285,8 +293,8 @@ func (k *list) observe(value []any, vertex int32) {
 // settle derives the order of the appends. A key with a single append needs no
 // read: it was empty before and has one element after it.
 func (k *list) settle() {
-	if len(k.appends) == 1 {
-		k.reads = [][]any{{k.appends[0]}}
+	if k.appends == 1 && k.append != nil {
+		k.reads = [][]any{{k.append}}
 	}
 	sort.SliceStable(k.reads, func(i, j int) bool { return len(k.reads[i]) < len(k.reads[j]) })
 	k.seen = nil

@@ -2,6 +2,7 @@ package checkers
 
 import (
 	"fmt"
+	"slices"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -34,6 +35,12 @@ func RWRegister(h *history.History, o Options) (Verdict, error) {
 	found.add("lost-update", lostUpdates(txns)...)
 
 	r := newRegisters(txns)
+	if o.SequentialKeys {
+		r.inferFrom(h, process)
+	}
+	if o.LinearizableKeys {
+		r.inferFrom(h, realtime)
+	}
 	found.add("cyclic-versions", r.cyclic()...)
 	r.link()
 	switch additionalEdges(models) {
@@ -174,6 +181,69 @@ func (k *register) version(value any) int32 {
 		k.index[id] = i
 	}
 	return i
+}
+
+// touch is how a transaction used a key: the version that it began with and the
+// one that it left.
+type touch struct {
+	vertex      int32
+	first, last int32
+}
+
+// inferFrom orders the versions of each key as processes, or real time, order the
+// transactions that used it. That is right only if every key by itself is
+// sequentially consistent, or linearizable.
+func (r *registers) inferFrom(h *history.History, order edgeKind) {
+	for _, k := range r.keys {
+		touches := map[int32]*touch{}
+		var vertices []int32
+		note := func(v, version int32, wrote bool) {
+			t := touches[v]
+			if t == nil {
+				t = &touch{v, version, version}
+				touches[v] = t
+				vertices = append(vertices, v)
+			}
+			if wrote {
+				t.last = version
+			} else {
+				t.first = version
+			}
+		}
+		for i, version := range k.versions {
+			for _, v := range version.writers {
+				note(v, int32(i), true)
+			}
+		}
+		for i, version := range k.versions {
+			for _, v := range version.readers {
+				if t := touches[v]; t != nil {
+					t.first = int32(i)
+				} else {
+					note(v, int32(i), false)
+				}
+			}
+		}
+		slices.Sort(vertices)
+		ops := make([]*history.Op, len(vertices))
+		for i, v := range vertices {
+			ops[i] = r.graph.ops[v]
+		}
+		g := newDepGraph(ops)
+		if order == process {
+			g.linkProcesses()
+		} else {
+			g.linkRealtime(h)
+		}
+		for i, out := range g.out {
+			for _, e := range out {
+				a, b := touches[vertices[i]], touches[vertices[e.to]]
+				if a.last != b.first && a.last != 0 {
+					k.versions[a.last].next = append(k.versions[a.last].next, b.first)
+				}
+			}
+		}
+	}
 }
 
 // cyclic finds keys whose versions follow each other in a circle.

@@ -20,7 +20,7 @@ import (
 // check reads a run from disk and prints its verdict.
 func (a *app) check() *cobra.Command {
 	var workload, availability, models string
-	var asJSON, strict bool
+	var asJSON, strict, sequential, linearizable bool
 	var concurrency, nodeCount int
 	cmd := &cobra.Command{
 		Use:   "check PATH",
@@ -62,6 +62,7 @@ func (a *app) check() *cobra.Command {
 				}
 			}
 			o.Strict = o.Strict || strict
+			o.SequentialKeys, o.LinearizableKeys = sequential, linearizable
 			if concurrency > 0 {
 				o.Concurrency = concurrency
 			}
@@ -93,6 +94,8 @@ func (a *app) check() *cobra.Command {
 	cmd.Flags().StringVar(&availability, "availability", "", "the fraction of client requests that must succeed: a number from 0 to 1, or total")
 	cmd.Flags().StringVar(&models, "consistency-models", "", "consistency models to check, separated by commas")
 	cmd.Flags().BoolVar(&strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the run")
+	cmd.Flags().BoolVar(&sequential, "sequential-keys", false, "txn-rw-register: trust that each key is sequentially consistent, and infer more")
+	cmd.Flags().BoolVar(&linearizable, "linearizable-keys", false, "txn-rw-register: trust that each key is linearizable, and infer more")
 	cmd.Flags().IntVar(&nodeCount, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
 	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
