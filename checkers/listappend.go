@@ -227,8 +227,8 @@ type list struct {
 	index   map[any]int32   // into order
 	writer  map[any]int32   // element → vertex
 	readers map[any][]int32 // last element of an observed value → vertices; initList for the empty one
-	append  any // the last one of a transaction that may have committed
-	appends int // of all transactions
+	append  any             // the last one of a transaction that may have committed
+	appends int             // of all transactions
 	seen    map[string]bool
 }
 
