@@ -11,7 +11,8 @@ import (
 	"glomers/checkers/edn"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite docs/agreement.md")
+// rewrite reports whether -rewrite is given, a flag that datadriven defines.
+func rewrite() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 const agreementDoc = "../docs/agreement.md"
 
@@ -83,7 +84,7 @@ is checked edge by edge in a test. These are the differences:
 		}
 	}
 	fmt.Fprintf(&b, "\nThe other %d are equal. (A verdict of `:unknown` is a search that Elle gave up.)\n", same)
-	if *rewrite {
+	if rewrite() {
 		if err := os.WriteFile(agreementDoc, []byte(b.String()), 0o666); err != nil {
 			t.Fatal(err)
 		}

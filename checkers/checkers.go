@@ -12,6 +12,7 @@ package checkers
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"sort"
 
 	"glomers/checkers/edn"
@@ -70,6 +71,13 @@ type Verdict struct {
 	Fields   any       // the value of :workload in results.edn
 	Summary  string    // a few words for people, such as "94 values, 3 lost"
 	Findings []Finding // why the verdict is not Valid
+	Pages    []Page    // drawings of what is wrong
+}
+
+// Page is an HTML page to look at in a browser.
+type Page struct {
+	Name  string // of a file, with its extension
+	Write func(io.Writer) error
 }
 
 // Options are what a test told its checkers.
@@ -89,6 +97,7 @@ type Options struct {
 type Results struct {
 	Stats        Stats              `json:"stats"`
 	Availability AvailabilityResult `json:"availability"`
+	Latency      Latencies          `json:"latency"`
 	Net          *NetResult         `json:"net,omitempty"`
 	Workload     any                `json:"workload"`
 	Strict       *StrictResult      `json:"strict,omitempty"`
@@ -97,6 +106,7 @@ type Results struct {
 	WorkloadValid Validity  `json:"-"`
 	Summary       string    `json:"-"` // of the workload, in a few words
 	Findings      []Finding `json:"-"`
+	Pages         []Page    `json:"-"`
 }
 
 // NetResult is the traffic of a run. It is always valid.
@@ -145,10 +155,12 @@ func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) 
 	r := &Results{
 		Stats:        StatsOf(h),
 		Availability: Availability(h, o.Availability),
+		Latency:      LatenciesOf(h),
 		Workload:     verdict.Fields,
 
 		WorkloadValid: verdict.Valid,
 		Summary:       verdict.Summary,
+		Pages:         verdict.Pages,
 	}
 	if net != nil {
 		s := *net

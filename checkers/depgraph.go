@@ -44,12 +44,17 @@ func newDepGraph(ops []*history.Op) *depGraph {
 	return &depGraph{ops: ops, out: make([][]edge, len(ops))}
 }
 
-func (g *depGraph) link(from, to int32, kind edgeKind, why reason) {
+// reason stores why edges hold, for link.
+func (g *depGraph) reason(why reason) int32 {
+	g.reasons = append(g.reasons, why)
+	return int32(len(g.reasons) - 1)
+}
+
+func (g *depGraph) link(from, to int32, kind edgeKind, why int32) {
 	if from == to {
 		return
 	}
-	g.out[from] = append(g.out[from], edge{to, kind, int32(len(g.reasons))})
-	g.reasons = append(g.reasons, why)
+	g.out[from] = append(g.out[from], edge{to, kind, why})
 	g.size++
 }
 

@@ -144,8 +144,8 @@ func kafkaFinding(name string, list []kafkaError) Finding {
 
 // kafkaHistory indexes a history by key, message and offset.
 type kafkaHistory struct {
-	ops      []kafkaOp // completions of send, poll and txn, in order
-	byOp     map[int]*kafkaOp
+	ops      []kafkaOp  // completions of send, poll and txn, in order
+	byIndex  []*kafkaOp // by the index of the completion in the history, nil elsewhere
 	history  *history.History
 	keys     []*kafkaLog
 	keyOf    map[any]*kafkaLog
@@ -157,6 +157,8 @@ type kafkaOp struct {
 	op    *history.Op
 	sends []kafkaSend
 	polls []kafkaPoll // one for each key, in the order of their first appearance
+
+	vertex int32 // in the dependency graph
 }
 
 type kafkaSend struct {
@@ -192,6 +194,7 @@ type kafkaMessage struct {
 	reader   *kafkaOp
 	okRead   bool
 	position int32 // in order, the last one; -1 if it has none
+	reason   int32 // in the dependency graph, of the edges to its readers; -1 if it has none yet
 	first    int32 // the first offset that showed it, as an index into offsets; -1 if none
 	last     int32
 }
@@ -212,14 +215,14 @@ func (l *kafkaLog) message(value any) int32 {
 	i, ok := l.index[id]
 	if !ok {
 		i = int32(len(l.messages))
-		l.messages = append(l.messages, kafkaMessage{value: value, position: -1, first: -1, last: -1})
+		l.messages = append(l.messages, kafkaMessage{value: value, position: -1, reason: -1, first: -1, last: -1})
 		l.index[id] = i
 	}
 	return i
 }
 
 func newKafkaHistory(h *history.History) (*kafkaHistory, error) {
-	k := &kafkaHistory{history: h, keyOf: map[any]*kafkaLog{}, byOp: map[int]*kafkaOp{}}
+	k := &kafkaHistory{history: h, keyOf: map[any]*kafkaLog{}, byIndex: make([]*kafkaOp, len(h.Ops))}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Type == history.Invoke || !op.Client() || (op.F != "send" && op.F != "poll" && op.F != "txn") {
@@ -233,7 +236,7 @@ func newKafkaHistory(h *history.History) (*kafkaHistory, error) {
 	}
 	for i := range k.ops {
 		o := &k.ops[i]
-		k.byOp[o.op.Index] = o
+		k.byIndex[o.op.Index] = o
 		for _, s := range o.sends {
 			m := &s.log.messages[s.msg]
 			m.writer = o
@@ -624,7 +627,7 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 		if op.F == "assign" || op.F == "subscribe" {
 			k.assigned(seen, op)
 		}
-		o := k.byOp[op.Index]
+		o := k.byIndex[op.Index]
 		if o == nil {
 			continue
 		}
@@ -636,6 +639,9 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 			l, first := p.log, p.pairs[0].msg
 			if last, ok := position[l]; ok {
 				delta := l.step(last.msg, first)
+				if delta == 1 {
+					continue
+				}
 				values, ops := l.values(last.msg, first), []any{taggedOp(last.op.op), taggedOp(op)}
 				where := fmt.Sprintf("key %s: process %d polled up to %s at %.3f s and", edn.String(l.key), op.Process, edn.String(values[0]), last.op.op.Time.Seconds())
 				if delta > 1 {
@@ -672,7 +678,7 @@ func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
 		if op.F == "assign" || op.F == "subscribe" {
 			k.assigned(seen, op)
 		}
-		o := k.byOp[op.Index]
+		o := k.byIndex[op.Index]
 		if o == nil || op.Type == history.Fail {
 			continue
 		}
@@ -732,7 +738,7 @@ func (k *kafkaHistory) unseen() []kafkaError {
 	}
 	edn.SortMap(counts)
 	edn.SortMap(messages)
-	return []kafkaError{{fields: ednMap("time", int64(last.Time), "unseen", counts, "messages", messages), text: strings.Join(words, "\n")}}
+	return []kafkaError{{fields: ednMap("time", int64(last.Time), "unseen", counts, "messages", messages), text: strings.Join(firstFew(words), "\n")}}
 }
 
 // infoCauses returns the distinct errors of operations with unknown outcome.
@@ -749,6 +755,8 @@ func (k *kafkaHistory) infoCauses() edn.List {
 	}
 	return causes
 }
+
+type offsetRecord struct{ offset, time int64 }
 
 // worstRealtimeLag finds the poll that was farthest behind: the longest time
 // between the moment when the last message that it could know of was no longer
@@ -773,26 +781,33 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 		}
 		return out
 	}
-	// expired[key][i] is when offset i was first known to exist.
-	expired := map[any][]int64{}
+	// A record is an answer that showed a higher offset of its key than all before
+	// it. From then on, every offset up to it was known to exist.
+	records := map[any][]offsetRecord{}
 	for i := range k.ops {
 		o := &k.ops[i]
 		if o.op.Type == history.Fail {
 			continue
 		}
 		for _, h := range highest(o) {
-			times := expired[mapKey(h.key)]
-			for int64(len(times)) <= h.offset {
-				times = append(times, int64(o.op.Time))
+			list := records[mapKey(h.key)]
+			if h.offset >= 0 && (len(list) == 0 || h.offset > list[len(list)-1].offset) {
+				records[mapKey(h.key)] = append(list, offsetRecord{h.offset, int64(o.op.Time)})
 			}
-			expired[mapKey(h.key)] = times
 		}
 	}
+	// A client's positions by key. behind has those that do not yet cover all that
+	// was ever known of their key: the others can have no lag any more.
 	type position struct {
-		keys []any
-		at   map[any]int64
+		key     any
+		at      int64
+		records []offsetRecord // those beyond at
 	}
-	positions := map[int]*position{}
+	type client struct {
+		positions map[any]*position
+		behind    []*position
+	}
+	clients := map[int]*client{}
 	worst := edn.Map{}
 	worstLag := int64(-1)
 	for i := range k.history.Ops {
@@ -800,46 +815,55 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 		if op.Type != history.OK {
 			continue
 		}
-		p := positions[op.Process]
-		if p == nil {
-			p = &position{at: map[any]int64{}}
-			positions[op.Process] = p
+		c := clients[op.Process]
+		if c == nil {
+			c = &client{positions: map[any]*position{}}
+			clients[op.Process] = c
 		}
 		if op.F == "assign" {
 			keys, _ := sequence(op.Value)
-			next := &position{keys: keys, at: map[any]int64{}}
+			next := &client{positions: map[any]*position{}}
 			for _, key := range keys {
-				next.at[mapKey(key)] = -1
-				if at, ok := p.at[mapKey(key)]; ok {
-					next.at[mapKey(key)] = at
+				p := c.positions[mapKey(key)]
+				if p == nil {
+					p = &position{key, -1, records[mapKey(key)]}
 				}
+				next.positions[mapKey(key)] = p
+				next.behind = append(next.behind, p)
 			}
-			positions[op.Process] = next
+			clients[op.Process] = next
 			continue
 		}
-		o := k.byOp[op.Index]
+		o := k.byIndex[op.Index]
 		if o == nil || op.F == "send" {
 			continue
 		}
 		for _, h := range highest(o) {
-			at, known := p.at[mapKey(h.key)]
-			if !known {
-				p.keys = append(p.keys, h.key)
-				at = math.MinInt64
+			p := c.positions[mapKey(h.key)]
+			if p == nil {
+				p = &position{h.key, math.MinInt64, records[mapKey(h.key)]}
+				c.positions[mapKey(h.key)] = p
+				c.behind = append(c.behind, p)
 			}
-			p.at[mapKey(h.key)] = max(at, h.offset)
+			p.at = max(p.at, h.offset)
 		}
 		began := int64(k.history.Invocation(op).Time)
-		for _, key := range p.keys {
+		behind := c.behind[:0]
+		for _, p := range c.behind {
 			lag := int64(0)
-			if next, times := p.at[mapKey(key)]+1, expired[mapKey(key)]; next < int64(len(times)) {
-				lag = max(began-times[next], 0)
+			for len(p.records) > 0 && p.records[0].offset <= p.at {
+				p.records = p.records[1:]
+			}
+			if len(p.records) > 0 {
+				lag = max(began-p.records[0].time, 0)
+				behind = append(behind, p)
 			}
 			if lag > worstLag {
 				worstLag = lag
-				worst = ednMap("time", seconds(began), "process", int64(op.Process), "key", key, "lag", seconds(lag))
+				worst = ednMap("time", seconds(began), "process", int64(op.Process), "key", p.key, "lag", seconds(lag))
 			}
 		}
+		c.behind = behind
 	}
 	if worstLag < 0 {
 		return ednMap("time", 0.0, "lag", 0.0)
@@ -866,26 +890,28 @@ func describeOp(op *history.Op) string {
 // order is inferred between sends, which kafka does not isolate.
 func (k *kafkaHistory) cycles(errs kafkaErrors) {
 	var ops []*history.Op
-	vertex := map[*kafkaOp]int32{}
 	for i := range k.ops {
 		if o := &k.ops[i]; o.op.Type != history.Fail {
-			vertex[o] = int32(len(ops))
+			o.vertex = int32(len(ops))
 			ops = append(ops, o.op)
 		}
 	}
 	g := newDepGraph(ops)
 	for i := range k.ops {
 		o := &k.ops[i]
-		reader, ok := vertex[o]
-		if !ok {
+		if o.op.Type == history.Fail {
 			continue
 		}
 		for _, p := range o.polls {
 			for _, pair := range p.pairs {
 				m := &p.log.messages[pair.msg]
-				if writer, ok := vertex[m.writer]; ok && m.writer != nil {
-					g.link(writer, reader, wr, reason{p.log.key, m.value, nil})
+				if m.writer == nil || m.writer.op.Type == history.Fail {
+					continue
 				}
+				if m.reason < 0 {
+					m.reason = g.reason(reason{p.log.key, m.value, nil})
+				}
+				g.link(m.writer.vertex, o.vertex, wr, m.reason)
 			}
 		}
 	}

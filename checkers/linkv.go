@@ -2,8 +2,11 @@ package checkers
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/anishathalye/porcupine"
 
@@ -39,13 +42,17 @@ func LinKV(h *history.History) (Verdict, error) {
 	operations := 0
 	for _, k := range keys {
 		operations += len(k.ops)
-		verdict, info := porcupine.CheckOperationsVerbose(registerModel, k.ops, linKVTimeout)
+		verdict, info := porcupine.CheckOperationsTimeout(registerModel, k.ops, linKVTimeout), porcupine.LinearizationInfo{}
+		if verdict == porcupine.Illegal { // rare, and only then worth the cost of keeping the attempts
+			verdict, info = porcupine.CheckOperationsVerbose(registerModel, k.ops, linKVTimeout)
+		}
 		valid := map[porcupine.CheckResult]Validity{porcupine.Ok: Valid, porcupine.Illegal: Invalid, porcupine.Unknown: Unknown}[verdict]
 		r.Valid = Worst(r.Valid, valid)
 		r.Results = append(r.Results, edn.Entry{Key: k.key, Value: ednMap("linearizable", ednMap("valid?", valid.MarshalEDN()), "valid?", valid.MarshalEDN())})
 		switch valid {
 		case Invalid:
 			r.Failures = append(r.Failures, k.key)
+			v.Pages = append(v.Pages, k.page(info))
 			v.Findings = append(v.Findings, k.explain(info))
 		case Unknown:
 			v.Findings = append(v.Findings, Finding{Check: "linearizable", Summary: fmt.Sprintf("key %s: the search for an order took longer than %v and was given up", edn.String(k.key), linKVTimeout)})
@@ -151,6 +158,22 @@ func linKVOperations(h *history.History) ([]*linKVKey, error) {
 		k.ops = append(k.ops, o)
 	}
 	return keys, nil
+}
+
+// page draws all attempts at an order, with porcupine's visualization.
+func (k *linKVKey) page(info porcupine.LinearizationInfo) Page {
+	return Page{
+		Name:  fmt.Sprintf("linearizable-%s.html", strings.Map(fileRune, edn.String(k.key))),
+		Write: func(w io.Writer) error { return porcupine.Visualize(registerModel, info, w) },
+	}
+}
+
+// fileRune keeps what may be in the name of a file on every system.
+func fileRune(r rune) rune {
+	if r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+		return r
+	}
+	return '_'
 }
 
 // explain finds the operation at which every attempt at an order fails: the first

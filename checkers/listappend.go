@@ -375,7 +375,7 @@ func (l *lists) link() {
 			} else if list := elements(m); len(list) > 0 {
 				last := list[len(list)-1]
 				if w, ok := k.writer[mapKey(last)]; ok {
-					l.graph.link(w, int32(v), wr, reason{k.key, last, nil})
+					l.graph.link(w, int32(v), wr, l.graph.reason(reason{k.key, last, nil}))
 				}
 			}
 		}
@@ -390,10 +390,13 @@ func (l *lists) linkAppend(k *list, v int32, e any) {
 		at = int32(len(k.order))
 	}
 	var before any = initList
-	why := reason{k.key, nil, e}
+	var previous any
 	if at > 0 {
-		why.value = k.order[at-1]
-		before = mapKey(why.value)
+		previous = k.order[at-1]
+		before = mapKey(previous)
+	}
+	why := l.graph.reason(reason{k.key, previous, e})
+	if at > 0 {
 		if w, ok := k.writer[before]; ok {
 			l.graph.link(w, v, ww, why)
 		}

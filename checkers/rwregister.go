@@ -275,9 +275,10 @@ func (r *registers) link() {
 	for _, k := range r.keys {
 		for i := range k.versions {
 			v := &k.versions[i]
+			why := r.graph.reason(reason{k.key, v.value, nil})
 			for _, w := range v.writers {
 				for _, reader := range v.readers {
-					r.graph.link(w, reader, wr, reason{k.key, v.value, nil})
+					r.graph.link(w, reader, wr, why)
 				}
 			}
 			if i > 0 { // every version follows the initial one
@@ -293,7 +294,7 @@ func (r *registers) link() {
 }
 
 func (r *registers) follow(k *register, v, next *version) {
-	why := reason{k.key, v.value, next.value}
+	why := r.graph.reason(reason{k.key, v.value, next.value})
 	for _, w := range next.writers {
 		for _, before := range v.writers {
 			r.graph.link(before, w, ww, why)

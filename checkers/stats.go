@@ -143,23 +143,31 @@ func sortedNames[V any](m map[string]V) []string {
 type AvailabilityResult struct {
 	Valid      Validity `json:"valid?"`
 	OKFraction float32  `json:"ok-fraction"`
+
+	WithoutCrashes float32 `json:"-"` // OKFraction without kafka's crash operations, which fail by design
 }
 
 // Availability compares the fraction of the invoked operations that succeeded
 // with the least that is expected, if anything is.
 func Availability(h *history.History, least *float64) AvailabilityResult {
-	ok, invoked := 0, 0
+	ok, invoked, crashes := 0, 0, 0
 	for i := range h.Ops {
 		switch h.Ops[i].Type {
 		case history.OK:
 			ok++
 		case history.Invoke:
 			invoked++
+			if h.Ops[i].F == "crash" {
+				crashes++
+			}
 		}
 	}
-	r := AvailabilityResult{OKFraction: 1}
+	r := AvailabilityResult{OKFraction: 1, WithoutCrashes: 1}
 	if invoked > 0 {
 		r.OKFraction = float32(float64(ok) / float64(invoked))
+	}
+	if invoked > crashes {
+		r.WithoutCrashes = float32(float64(ok) / float64(invoked-crashes))
 	}
 	if least != nil {
 		r.Valid = validIf(float64(r.OKFraction) >= *least)

@@ -13,6 +13,8 @@ import (
 type StrictResult struct {
 	Valid  Validity  `json:"valid?"`
 	Errors []Finding `json:"errors"`
+
+	Delivery *DeliveryResult `json:"delivery,omitempty"` // broadcast, where there is a journal: set by its reader
 }
 
 // Strict looks for errors that the official checks of a workload cannot see. What
@@ -294,7 +296,7 @@ func (s *strict) kafkaCommits(k *kafkaHistory) error {
 	var forgotten, beyond []string
 	for i := range s.h.Ops {
 		op := &s.h.Ops[i]
-		if o := k.byOp[op.Index]; o != nil && op.Type != history.Fail {
+		if o := k.byIndex[op.Index]; o != nil && op.Type != history.Fail {
 			for _, send := range o.sends {
 				if send.offset < 0 {
 					unknown[send.log]++

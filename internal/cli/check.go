@@ -19,7 +19,7 @@ import (
 
 // check reads a run from disk and prints its verdict.
 func (a *app) check() *cobra.Command {
-	var workload, availability, models string
+	var workload, availability, models, html string
 	var asJSON, strict, sequential, linearizable bool
 	var concurrency, nodeCount int
 	cmd := &cobra.Command{
@@ -81,11 +81,21 @@ func (a *app) check() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			recorded := store.Recorded{Dir: r.dir}
+			if err := recorded.MeasureDelivery(o, results); err != nil {
+				return err
+			}
+			if html != "" {
+				if err := store.WritePages(html, results); err != nil {
+					return err
+				}
+			}
 			if r.test == nil {
 				r.test = &store.Test{Workload: o.Workload}
 			}
 			r.test.Availability = o.Availability
 			v := newVerdict(r.dir, r.test, results, stage)
+			v.pages = html
 			a.print(v, asJSON)
 			return v.err()
 		},
@@ -98,6 +108,7 @@ func (a *app) check() *cobra.Command {
 	cmd.Flags().BoolVar(&linearizable, "linearizable-keys", false, "txn-rw-register: trust that each key is linearizable, and infer more")
 	cmd.Flags().IntVar(&nodeCount, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
 	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
+	cmd.Flags().StringVar(&html, "html", "", "`directory` for drawings of what is wrong: lin-kv draws the attempts to order the operations on a key")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
 	return cmd
 }

@@ -3,7 +3,10 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -85,9 +88,19 @@ func (a *app) print(v *verdict, asJSON bool) {
 		t.printf("  hint     %s\n", v.stage.Hint)
 	}
 	t.printf("  details  %s\n", v.dir)
-	if v.test != nil && !v.passed() {
-		t.printf("  logs     %s\n", filepath.Join(v.dir, store.NodeLogs))
+	if v.pages != "" {
+		for _, p := range v.results.Pages {
+			t.printf("  drawing  %s\n", filepath.Join(v.pages, p.Name))
+		}
 	}
+	if logs := filepath.Join(v.dir, store.NodeLogs); !v.passed() && isDir(logs) {
+		t.printf("  logs     %s\n", logs)
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 type state int
@@ -120,8 +133,19 @@ func (v *verdict) rows() []row {
 		{workload, word[r.WorkloadValid], r.Summary, stateOf(r.WorkloadValid)},
 		{"operations", fmt.Sprintf("%d ok of %d", r.Stats.OKCount, r.Stats.Count), "every kind must succeed at least once", stateOf(r.Stats.Valid)},
 	}
-	if v.test != nil && v.test.Availability != nil {
-		rows = append(rows, row{"availability", fmt.Sprintf("%.4f", r.Availability.OKFraction), fmt.Sprintf("≥ %g", *v.test.Availability), stateOf(r.Availability.Valid)})
+	crashes := ""
+	if r.Stats.ByF["crash"] != nil {
+		crashes = fmt.Sprintf("%.4f without the clients' own crashes", r.Availability.WithoutCrashes)
+	}
+	switch fraction := fmt.Sprintf("%.4f", r.Availability.OKFraction); {
+	case v.test != nil && v.test.Availability != nil:
+		limit := fmt.Sprintf("≥ %g", *v.test.Availability)
+		if crashes != "" {
+			limit += "; " + crashes
+		}
+		rows = append(rows, row{"availability", fraction, limit, stateOf(r.Availability.Valid)})
+	case crashes != "":
+		rows = append(rows, row{"availability", fraction, crashes, figure})
 	}
 	if s := r.Strict; s != nil {
 		limit := "what the official checks cannot see"
@@ -146,6 +170,12 @@ func (v *verdict) rows() []row {
 	}
 	if r.Net != nil && r.Net.Servers.MsgsPerOp != nil && !limited["messages per operation"] {
 		rows = append(rows, row{"messages per operation", fmt.Sprintf("%.4g", *r.Net.Servers.MsgsPerOp), "between servers", figure})
+	}
+	if r.Strict != nil && r.Strict.Delivery != nil {
+		rows = append(rows, row{"delivery to all nodes", r.Strict.Delivery.String(), "", figure})
+	}
+	for _, f := range slices.Sorted(maps.Keys(r.Latency)) {
+		rows = append(rows, row{f + " latency", r.Latency[f].String(), "", figure})
 	}
 	return rows
 }

@@ -253,6 +253,41 @@ func TestHonestNodesPass(t *testing.T) {
 	}
 }
 
+// TestStrictPasses: correct nodes pass strict mode in a thousand random histories,
+// with partitions, latencies and clients that give up.
+func TestStrictPasses(t *testing.T) {
+	seeds := uint64(100)
+	if testing.Short() {
+		seeds = 10
+	}
+	for _, name := range workload.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range seeds {
+				c := configOf(name, seed)
+				c.Options.Strict = true
+				c.Pace.TimeLimit = time.Second + time.Duration(seed%7)*300*time.Millisecond
+				c.NemesisInterval = 500 * time.Millisecond
+				rec, _, err := run(t, c, honest())
+				if err != nil {
+					t.Fatal(err)
+				}
+				h, err := history.New(rec.ops)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := checkers.Check(h, &rec.net, checkers.Options{Workload: name, Strict: true, Nodes: c.Options.Nodes, Concurrency: c.Options.Concurrency})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Valid != checkers.Valid || r.Strict.Valid != checkers.Valid {
+					t.Fatalf("seed %d is %v, strictly %v: %v %v", seed, r.Valid, r.Strict.Valid, r.Findings, r.Strict.Errors)
+				}
+			}
+		})
+	}
+}
+
 // TestSameSeedSameRun compares whole runs.
 func TestSameSeedSameRun(t *testing.T) {
 	for _, name := range workload.Names() {

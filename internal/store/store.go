@@ -4,6 +4,7 @@
 //	    history.edn, history.txt   the operations, written as they happen
 //	    journal.txt                the messages (see package journal)
 //	    results.edn, results.json  the verdict
+//	    linearizable-KEY.html      lin-kv: the attempts to order the operations on a key
 //	    test.json                  what was run: options, seed, engine
 //	    run.log                    what the runner did
 //	    node-logs/n1.log           what each node printed on stderr
@@ -220,6 +221,9 @@ func (r *Run) WriteResults(results *checkers.Results, extra edn.Map) error {
 // The extra entries come first.
 func WriteResults(dir string, results *checkers.Results, extra edn.Map) error {
 	m := append(append(edn.Map{}, extra...), edn.Marshal(*results).(edn.Map)...)
+	if err := WritePages(dir, results); err != nil {
+		return err
+	}
 	r := &Run{Dir: dir}
 	if err := r.write(ResultsEDN, append(edn.Pretty(m), '\n')); err != nil {
 		return err
@@ -233,6 +237,32 @@ func WriteResults(dir string, results *checkers.Results, extra edn.Map) error {
 		}
 	}
 	return r.write(ResultsJSON, append(indented, '\n'))
+}
+
+func writePage(dir string, p checkers.Page) error {
+	f, err := os.Create(filepath.Join(dir, p.Name))
+	if err != nil {
+		return err
+	}
+	if err := p.Write(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// WritePages writes the pages of results into a directory, which is made if need
+// be.
+func WritePages(dir string, results *checkers.Results) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, p := range results.Pages {
+		if err := writePage(dir, p); err != nil {
+			return fmt.Errorf("write %s: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 // Recorded is a run that is on disk.
@@ -271,23 +301,50 @@ func (r *Recorded) HistoryPath() (string, error) {
 
 // Net reads the statistics of the journal; nil if the run has none.
 func (r *Recorded) Net() (*journal.Stats, error) {
-	f, err := os.Open(filepath.Join(r.Dir, Journal))
-	if errors.Is(err, os.ErrNotExist) {
+	stats := &journal.Stats{}
+	switch exists, err := r.Messages(func(e journal.Event) { stats.Add(e) }); {
+	case err != nil:
+		return nil, err
+	case !exists:
 		return nil, nil
 	}
+	return stats, nil
+}
+
+// Messages reads the journal, which may end early. It reports whether there is
+// one.
+func (r *Recorded) Messages(each func(journal.Event)) (bool, error) {
+	f, err := os.Open(filepath.Join(r.Dir, Journal))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer f.Close()
-	stats := &journal.Stats{}
 	err = journal.Read(f, func(e journal.Event) error {
-		stats.Add(e)
+		each(e)
 		return nil
 	})
 	if err != nil && !errors.Is(err, journal.ErrTruncated) {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return true, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return stats, nil
+	return true, nil
+}
+
+// MeasureDelivery adds to the strict results of a broadcast run what its journal
+// tells of the times of delivery.
+func (r *Recorded) MeasureDelivery(o checkers.Options, results *checkers.Results) error {
+	if o.Workload != "broadcast" || results.Strict == nil || len(o.Nodes) == 0 {
+		return nil
+	}
+	d := checkers.NewDelivery(len(o.Nodes))
+	exists, err := r.Messages(d.Add)
+	if exists {
+		result := d.Result()
+		results.Strict.Delivery = &result
+	}
+	return err
 }
 
 // CheckOptions are the options of the test that its checkers need.

@@ -1,0 +1,151 @@
+package checkers
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"glomers/checkers/journal"
+)
+
+// Delivery measures, from the journal of a broadcast run, how long values take to
+// reach all nodes. The stable latency of the official check is sampled by reads:
+// a value that no read looks for in time is as good as delivered. Messages leave
+// no such gap.
+//
+// A value counts as delivered to a node when the node is handed a message that
+// mentions it, as a number anywhere in its body but msg_id and in_reply_to, from a
+// node that had it before. Values in an encoding of a solution's own, such as text
+// or bit sets, are not found; then fewer values than were sent are everywhere.
+// A number that only looks like a value can make a delivery too early, never too
+// late.
+type Delivery struct {
+	nodes    int
+	sent     map[string]time.Duration            // value → when a client sent it
+	has      map[string]map[string]time.Duration // value → node → when
+	inFlight map[int64]mention
+}
+
+type mention struct {
+	src, dest string
+	values    []string
+	fresh     bool // from a client
+}
+
+// NewDelivery returns a measurement among the given number of nodes.
+func NewDelivery(nodes int) *Delivery {
+	return &Delivery{nodes, map[string]time.Duration{}, map[string]map[string]time.Duration{}, map[int64]mention{}}
+}
+
+// Add takes the next event of the journal.
+func (d *Delivery) Add(e journal.Event) {
+	switch e.Kind {
+	case journal.Send:
+		m := &e.Message
+		if journal.IsClient(m.Dest) {
+			return
+		}
+		if !journal.IsClient(m.Src) {
+			if values := numbers(m.Body); len(values) > 0 {
+				d.inFlight[m.ID] = mention{m.Src, m.Dest, values, false}
+			}
+			return
+		}
+		var body struct {
+			Type    string
+			Message json.RawMessage
+		}
+		if json.Unmarshal(m.Body, &body) == nil && body.Type == "broadcast" && d.has[string(body.Message)] == nil {
+			value := string(body.Message)
+			d.sent[value] = e.Time
+			d.has[value] = map[string]time.Duration{}
+			d.inFlight[m.ID] = mention{m.Src, m.Dest, []string{value}, true}
+		}
+	case journal.Drop:
+		delete(d.inFlight, e.Message.ID)
+	case journal.Recv:
+		m, ok := d.inFlight[e.Message.ID]
+		if !ok {
+			return
+		}
+		for _, value := range m.values {
+			nodes := d.has[value]
+			if nodes == nil {
+				continue
+			}
+			_, known := nodes[m.src]
+			_, already := nodes[m.dest]
+			if (m.fresh || known) && !already {
+				nodes[m.dest] = e.Time
+			}
+		}
+	}
+}
+
+// numbers lists the numbers in a message body, without those of the protocol.
+func numbers(body []byte) []string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v map[string]any
+	if dec.Decode(&v) != nil {
+		return nil
+	}
+	delete(v, "msg_id")
+	delete(v, "in_reply_to")
+	var out []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case json.Number:
+			out = append(out, v.String())
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			for k, x := range v { // the order does not show
+				out = append(out, k) // as in {"3": true}
+				walk(x)
+			}
+		}
+	}
+	walk(v)
+	return out
+}
+
+// DeliveryResult is how fast values reached all nodes.
+type DeliveryResult struct {
+	Values     int        `json:"values"`            // that clients sent
+	Everywhere int        `json:"everywhere"`        // of these, that reached every node
+	Latency    *Quantiles `json:"latency,omitempty"` // of those: from the client's message to the last node
+}
+
+// Result returns what was measured so far.
+func (d *Delivery) Result() DeliveryResult {
+	r := DeliveryResult{Values: len(d.sent)}
+	var times []time.Duration
+	for value, nodes := range d.has { // the order does not show
+		if len(nodes) < d.nodes {
+			continue
+		}
+		last := time.Duration(0)
+		for _, t := range nodes {
+			last = max(last, t)
+		}
+		times = append(times, last-d.sent[value])
+	}
+	if r.Everywhere = len(times); r.Everywhere > 0 {
+		q := quantilesOf(times)
+		r.Latency = &q
+	}
+	return r
+}
+
+func (r DeliveryResult) String() string {
+	s := fmt.Sprintf("%d of %d values everywhere", r.Everywhere, r.Values)
+	if r.Latency != nil {
+		s += ": " + r.Latency.String()
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+package checkers
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+// TestSmallHistories checks small histories, one for each thing that a checker can
+// find: each must be found, and nothing else with it. In a history
+//
+//	0 send [[:send x 1]] [[:send x [0 1]]]
+//
+// is an operation of process 0: its invocation and, a millisecond later, its
+// completion. The completion may be ok (the default), fail, info, or begun for an
+// operation that completes with a later "ends" line of its process. :x is written
+// x. The command check WORKLOAD has the arguments strict, nodes=2 and
+// models=read-committed; its output is the verdict and the name of every finding.
+func TestSmallHistories(t *testing.T) {
+	datadriven.Walk(t, "testdata/small", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			h := parseHistory(t, d)
+			o := Options{Workload: d.CmdArgs[0].Key, Strict: d.HasArg("strict")}
+			if d.HasArg("nodes") {
+				var n int
+				d.ScanArgs(t, "nodes", &n)
+				for i := range n {
+					o.Nodes = append(o.Nodes, fmt.Sprintf("n%d", i))
+				}
+				o.Concurrency = n
+			}
+			if d.HasArg("models") {
+				var models string
+				d.ScanArgs(t, "models", &models)
+				o.ConsistencyModels = []string{models}
+			}
+			r, err := Check(h, nil, o)
+			if err != nil {
+				return "error: " + err.Error()
+			}
+			out := r.Valid.String() + names(r.Findings)
+			if r.Strict != nil {
+				out += "\nstrict " + r.Strict.Valid.String() + names(r.Strict.Errors)
+			}
+			return out
+		})
+	})
+}
+
+func names(findings []Finding) string {
+	s := ""
+	for _, f := range findings {
+		s += " " + f.Check
+		if f.Summary == "" {
+			s += " (without a summary)"
+		}
+	}
+	return s
+}
+
+func parseHistory(t *testing.T, d *datadriven.TestData) *history.History {
+	t.Helper()
+	var ops []history.Op
+	record := func(typ history.Type, process int, f string, value any) {
+		op := history.Op{Time: time.Duration(len(ops)) * time.Millisecond, Type: typ, Process: process, F: f, Value: value}
+		ops = append(ops, op)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
+		line, final := strings.CutSuffix(line, " final")
+		fields := strings.SplitN(line, " ", 3)
+		process, err := strconv.Atoi(fields[0])
+		if err != nil || len(fields) < 2 {
+			d.Fatalf(t, "%q: expected a process and the name of an operation", line)
+		}
+		f, rest := fields[1], ""
+		if len(fields) == 3 {
+			rest = fields[2]
+		}
+		typ := history.OK
+		for word, of := range map[string]history.Type{"fail": history.Fail, "info": history.Info, "begun": history.Invoke} {
+			if cut, ok := strings.CutSuffix(rest, word); ok {
+				rest, typ = cut, of
+			}
+		}
+		var values []any
+		dec := edn.NewDecoder(strings.NewReader(rest))
+		for {
+			v, err := dec.Decode()
+			if err != nil {
+				break
+			}
+			values = append(values, v)
+		}
+		if f == "ends" {
+			i := len(ops) - 1
+			for ops[i].Process != process {
+				i--
+			}
+			record(history.OK, process, ops[i].F, values[0])
+			continue
+		}
+		if len(values) == 0 {
+			values = []any{nil}
+		}
+		record(history.Invoke, process, f, values[0])
+		ops[len(ops)-1].Final = final
+		if typ != history.Invoke {
+			record(typ, process, f, values[len(values)-1])
+			ops[len(ops)-1].Final = final
+		}
+	}
+	for i := range ops {
+		ops[i].Index = i
+	}
+	h, err := history.New(slices.Clip(ops))
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	return h
+}
