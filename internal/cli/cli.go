@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"glomers/internal/process"
+	"glomers/internal/nodeio"
 	"glomers/internal/solution"
 )
 
@@ -35,6 +35,7 @@ var errUnknown = errors.New("the verdict is unknown")
 // app is one call of the command.
 type app struct {
 	out, err *terminal
+	words    []string // the command line, without the command's own name
 }
 
 // Main runs the command and returns its exit code. Under the name maelstrom it
@@ -43,8 +44,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	a := &app{out: newTerminal(stdout), err: newTerminal(stderr)}
 	root := a.root()
 	words := args[1:]
+	a.words = words
 	if name := strings.TrimSuffix(filepath.Base(args[0]), ".exe"); name == "maelstrom" {
 		root = a.maelstrom()
+		a.words = append([]string{"maelstrom"}, words...)
 	}
 	if err := checkDashes(words); err != nil {
 		return a.report(err)
@@ -82,13 +85,16 @@ func (a *app) report(err error) int {
 	}
 	a.err.printf("%s %v\n", a.err.bad("error:"), err)
 	var build *solution.BuildError
-	var node *process.NodeError
+	var target *solution.TargetError
+	var node *nodeio.Error
 	switch {
 	case errors.As(err, &build):
 		a.err.printf("%s\n", indent(build.Output))
 		if strings.Contains(build.Output, "go.mod file not found") {
 			a.err.printf("hint: begin a module there with: go mod init my-solution && go get github.com/jepsen-io/maelstrom/demo/go\n")
 		}
+	case errors.As(err, &target):
+		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
 	case errors.As(err, &node):
 		a.err.printf("%s", node.Describe())
 	case strings.HasPrefix(err.Error(), "unknown flag"), strings.HasPrefix(err.Error(), "unknown shorthand"):

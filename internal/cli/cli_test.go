@@ -41,6 +41,9 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, path)
 			}
+			if cache, err := os.UserCacheDir(); err == nil { // scripts have no home
+				env.Setenv("GLOMERS_CACHE", filepath.Join(cache, "glomers"))
+			}
 			oracle, err := filepath.Abs("../../testdata/oracle")
 			if err != nil {
 				return err

@@ -17,6 +17,7 @@ import (
 	"glomers/internal/network"
 	"glomers/internal/runner"
 	"glomers/internal/store"
+	"glomers/internal/wasm"
 	"glomers/internal/workload"
 )
 
@@ -50,7 +51,11 @@ type testFlags struct {
 	testCount   int
 	timeLimit   int
 
-	engine   string
+	engine     string
+	wasm       string
+	cpuCost    time.Duration
+	nodeMemory int
+
 	seed     string
 	store    string
 	recovery float64
@@ -63,7 +68,7 @@ type testFlags struct {
 // The others only say what to run and how to report it.
 var shaping = []string{
 	"availability", "consistency-models", "key-count", "latency", "latency-dist", "max-txn-length", "max-writes-per-key",
-	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery",
+	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "node-memory",
 }
 
 // register adds the options that every test takes.
@@ -105,7 +110,10 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 		flags.MarkHidden(name)
 	}
 
-	flags.StringVar(&f.engine, "engine", "process", "what hosts the nodes: process, or maelstrom for the real Maelstrom")
+	flags.StringVar(&f.engine, "engine", "", "what hosts the nodes: sim, process, or maelstrom for the real Maelstrom (default: sim for Go packages, process for executables)")
+	flags.StringVar(&f.wasm, "wasm", "", "path of a WebAssembly module for wasip1 that is a node, in whatever language")
+	flags.DurationVar(&f.cpuCost, "cpu-cost", defaultCPUCost, "sim: virtual time that a node needs for each message")
+	flags.IntVar(&f.nodeMemory, "node-memory", wasm.DefaultMemory>>20, "sim: the most memory of a node, in `MiB`")
 	flags.StringVar(&f.seed, "seed", "", "seed of all random choices (default: a new one)")
 	flags.StringVar(&f.store, "store", "store", "`directory` that runs are kept in")
 	flags.Float64Var(&f.recovery, "recovery", 10, "`seconds` between healing the network and the final operations")
@@ -206,7 +214,7 @@ func splitList(s string) []string {
 // test checks the options and returns what they describe.
 func (f *testFlags) test(set func(string) bool) (store.Test, error) {
 	t := store.Test{
-		Workload: f.workload, Engine: f.engine, Rate: f.rate, TimeLimit: float64(f.timeLimit),
+		Workload: f.workload, Rate: f.rate, TimeLimit: float64(f.timeLimit),
 		LatencyMS: float64(f.latency), LatencyDist: f.latencyDist, NemesisInterval: f.nemesisInterval,
 		Topology: f.topology, KeyCount: f.keyCount, MaxTxnLength: f.maxTxnLength, MaxWritesPerKey: f.maxWritesPerKey,
 		Recovery: f.recovery, Strict: f.strict,
@@ -245,7 +253,9 @@ func (f *testFlags) test(set func(string) bool) (store.Test, error) {
 		{f.testCount < 1, "test-count", "at least 1", f.testCount},
 		{f.recovery < 0, "recovery", "0 seconds or more", f.recovery},
 		{!slices.Contains(workload.Topologies, f.topology), "topology", "one of " + strings.Join(workload.Topologies, ", "), f.topology},
-		{!slices.Contains(engines, f.engine), "engine", "one of " + strings.Join(engines, ", "), f.engine},
+		{f.cpuCost < 0, "cpu-cost", "0 or more, such as 50µs", f.cpuCost},
+		{f.nodeMemory < 16 || f.nodeMemory > 4095, "node-memory", "16 to 4095 MiB", f.nodeMemory},
+		{f.engine != "" && !slices.Contains(engines, f.engine), "engine", "one of " + strings.Join(engines, ", "), f.engine},
 	} {
 		if check.bad {
 			return t, fmt.Errorf("--%s is %v, expected %s", check.flag, check.have, check.want)

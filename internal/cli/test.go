@@ -15,16 +15,10 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
-	"glomers/checkers/journal"
-	"glomers/internal/process"
 	"glomers/internal/runner"
-	"glomers/internal/solution"
 	"glomers/internal/store"
 	"glomers/stages"
 )
-
-// engines are the values of --engine.
-var engines = []string{"process", "maelstrom"}
 
 func parseModels(s string) ([]string, error) {
 	models := splitList(s)
@@ -52,9 +46,6 @@ func (a *app) maelstrom() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.bin == "" {
 				return errors.New("expected --bin PATH, the executable to test")
-			}
-			if f.race {
-				return errors.New("--race needs a Go package to build; build the executable with go build -race instead")
 			}
 			return a.runTests(cmd, f, target{bin: f.bin, args: args}, nil)
 		},
@@ -85,7 +76,7 @@ func (a *app) testStage() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t := target{bin: f.bin}
+			t := target{bin: f.bin, wasm: f.wasm}
 			if n := cmd.ArgsLenAtDash(); n >= 0 {
 				args, t.args = args[:n], args[n:]
 			}
@@ -94,13 +85,13 @@ func (a *app) testStage() *cobra.Command {
 				return err
 			}
 			switch {
-			case f.bin != "" && f.race:
-				return errors.New("--race needs a Go package to build; build the executable with go build -race instead")
-			case len(args) == 2 && f.bin != "":
-				return fmt.Errorf("both the Go package %s and --bin %s are given; expected one of them", args[1], f.bin)
+			case f.bin != "" && f.wasm != "":
+				return fmt.Errorf("both --bin %s and --wasm %s are given; expected one of them", f.bin, f.wasm)
+			case len(args) == 2 && f.bin+f.wasm != "":
+				return fmt.Errorf("both the Go package %s and %s are given; expected one of them", args[1], f.bin+f.wasm)
 			case len(args) == 2:
 				t.dir = args[1]
-			case f.bin == "":
+			case f.bin+f.wasm == "":
 				if t.dir, err = referenceDir(stage); err != nil {
 					return err
 				}
@@ -132,44 +123,16 @@ func referenceDir(s stages.Stage) (string, error) {
 	}
 }
 
-// target is what is tested: a Go package or an executable.
-type target struct {
-	dir, bin string
-	args     []string
-}
-
-func (t target) String() string {
-	name := t.dir
-	if t.bin != "" {
-		name = t.bin
-	}
-	if wd, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(wd, name); err == nil && !strings.HasPrefix(rel, "..") {
-			name = "./" + filepath.ToSlash(rel)
-		}
-	}
-	return name
-}
-
-// executable returns the path of the executable, built below dir if need be.
-func (a *app) executable(ctx context.Context, t target, dir string, race bool) (string, error) {
-	if t.bin != "" {
-		return solution.CheckBin(t.bin)
-	}
-	a.err.printf("building %s\n", t)
-	var flags []string
-	if race {
-		flags = append(flags, "-race")
-	}
-	return solution.Build(ctx, t.dir, dir, nil, flags...)
-}
-
 // runTests runs the test that the options describe, for a stage with all its
 // runs, and prints the verdicts.
 func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) error {
 	official := stage != nil
 	for _, name := range shaping {
 		official = official && !cmd.Flags().Changed(name)
+	}
+	engine, err := t.chooseEngine(f)
+	if err != nil {
+		return err
 	}
 	variants := [][]string{nil}
 	if stage != nil {
@@ -194,7 +157,11 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		if err != nil {
 			return err
 		}
-		test.Solution, test.Args, test.Official = t.String(), t.args, official
+		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
+		test.Command = repeat(a.words, test.Seed)
+		if engine == engineSim {
+			test.CPUCost, test.NodeMemory = f.cpuCost.String(), f.nodeMemory
+		}
 		if stage != nil {
 			test.Stage = stage.ID
 		}
@@ -209,14 +176,15 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		return err
 	}
 	defer os.RemoveAll(build)
-	bin, err := a.executable(cmd.Context(), t, build, f.race)
+	subject, err := a.prepare(cmd.Context(), t, f, engine, build)
 	if err != nil {
 		return err
 	}
+	defer subject.close()
 	worst := error(nil)
 	for range f.testCount {
 		for i, test := range tests {
-			verdict, err := a.runOne(cmd.Context(), &flags[i], test, bin, stage)
+			verdict, err := a.runOne(cmd.Context(), &flags[i], test, subject, stage)
 			if err != nil {
 				return err
 			}
@@ -232,9 +200,9 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 }
 
 // runOne runs one test, keeps it and prints its verdict.
-func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, bin string, stage *stages.Stage) (*verdict, error) {
-	if t.Engine == "maelstrom" {
-		return a.runMaelstrom(ctx, f, t, bin, stage)
+func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, s *subject, stage *stages.Stage) (*verdict, error) {
+	if t.Engine == engineMaelstrom {
+		return a.runMaelstrom(ctx, f, t, s.bin, stage)
 	}
 	t.Start = time.Now()
 	run, err := store.Create(f.store, t)
@@ -246,13 +214,7 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, bin string
 
 	log := a.logger(f, run.LogWriter())
 	bar := newProgress(a.err)
-	err = runner.Run(ctx, c, func(receive func(journal.Message) error) runner.Engine {
-		o := process.Options{Bin: bin, Args: t.Args, Log: run.NodeLog}
-		if f.logStderr {
-			o.Stderr = func(node, line string) { log.Info("stderr", "node", node, "line", line) }
-		}
-		return process.New(o, receive)
-	}, run, log, bar.update)
+	err = runner.Run(ctx, c, s.engine(f, t.Args, run, log), run, log, bar.update)
 	bar.finish()
 	if closeErr := run.Close(); err == nil {
 		err = closeErr
@@ -275,6 +237,7 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, bin string
 	}
 	v := newVerdict(run.Dir, &t, results, stage)
 	v.racesFail, v.pages = f.race, run.Dir
+	v.history, v.journal = run.Hashes()
 	if err := run.WriteResults(results, v.extra()); err != nil {
 		return nil, err
 	}
@@ -330,6 +293,8 @@ type verdict struct {
 	stage   *stages.Stage
 	notes   []string
 
+	history, journal string // hashes of the records, empty where they are not known
+
 	racy      []string // nodes with data races
 	racesFail bool
 }
@@ -377,6 +342,9 @@ func (v *verdict) extra() edn.Map {
 	m := edn.Map{{Key: key("passed"), Value: v.passed()}}
 	if v.test != nil {
 		m = append(m, edn.Entry{Key: key("seed"), Value: edn.Marshal(v.test.Seed)})
+	}
+	if v.history != "" {
+		m = append(m, edn.Entry{Key: key("history-sha256"), Value: v.history}, edn.Entry{Key: key("journal-sha256"), Value: v.journal})
 	}
 	if v.stage == nil {
 		return m

@@ -88,6 +88,9 @@ func (a *app) print(v *verdict, asJSON bool) {
 		t.printf("  hint     %s\n", v.stage.Hint)
 	}
 	t.printf("  details  %s\n", v.dir)
+	if v.test != nil && v.test.Command != "" && !v.passed() {
+		t.printf("  repeat   %s\n", v.test.Command)
+	}
 	if v.pages != "" {
 		for _, p := range v.results.Pages {
 			t.printf("  drawing  %s\n", filepath.Join(v.pages, p.Name))

@@ -69,6 +69,9 @@ func (t *Timer) Cancel() {
 	}
 }
 
+// At returns the time that the event is scheduled for.
+func (t *Timer) At() time.Duration { return t.at }
+
 // At schedules run for time t, or for now if t has passed. Events of the same
 // time run in the order in which they were scheduled.
 func (k *Kernel) At(t time.Duration, run func()) *Timer {

@@ -12,23 +12,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
 	"glomers/internal/network"
+	"glomers/internal/nodeio"
 )
 
-// Limits on what a node may do to the runner's memory.
-const (
-	MaxLine     = 8 << 20  // bytes of one line on stdout
-	maxUnread   = 64 << 20 // bytes that wait for a node to read its stdin
-	maxIncoming = 4 << 20  // bytes read from nodes and not yet handled
-	keptLines   = 32       // last lines of stdout and stderr, for error messages
-)
+// maxIncoming limits the bytes read from nodes and not yet handled.
+const maxIncoming = 4 << 20
 
 // Options say what to run.
 type Options struct {
@@ -70,17 +64,6 @@ func New(o Options, receive func(journal.Message) error) *Engine {
 	return e
 }
 
-// A NodeError is what a node did wrong. Its Output is what it printed last.
-type NodeError struct {
-	Node   string
-	Msg    string
-	Stdout []string // the last lines
-	Stderr []string // the last lines
-	Crash  []string // the first lines of a crash report on stderr, if there is one
-}
-
-func (e *NodeError) Error() string { return fmt.Sprintf("node %s %s", e.Node, e.Msg) }
-
 type node struct {
 	id     string
 	cmd    *exec.Cmd
@@ -91,33 +74,7 @@ type node struct {
 	exited                 chan struct{} // then exitErr says how
 	exitErr                error
 
-	mu             sync.Mutex
-	stdout, stderr recent
-	crash          []string // the beginning of a crash report on stderr
-}
-
-// noteCrash keeps the beginning of a crash report, whose end may push it out of
-// the last lines.
-func (n *node) noteCrash(line []byte) {
-	const enough = 12
-	begins := bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("Traceback "))
-	if begins && len(n.crash) == 0 || len(n.crash) > 0 && len(n.crash) < enough {
-		n.crash = append(n.crash, string(line[:min(len(line), 500)]))
-	}
-}
-
-// recent keeps the last lines.
-type recent []string
-
-func (r *recent) add(line []byte) {
-	const width = 500
-	s := string(line[:min(len(line), width)])
-	if len(line) > width {
-		s += "…"
-	}
-	if *r = append(*r, s); len(*r) > keptLines {
-		*r = (*r)[1:]
-	}
+	output nodeio.Output
 }
 
 // Start starts a node.
@@ -165,8 +122,8 @@ func (e *Engine) Start(id string) (network.Endpoint, error) {
 
 // Deliver hands a message to the node. It does not block.
 func (n *node) Deliver(m journal.Message) {
-	if waiting := n.stdin.put(m); waiting > maxUnread {
-		n.engine.push(arrival{node: n, err: fmt.Errorf("does not read its stdin: %d MiB of messages are waiting for it", waiting>>20)})
+	if waiting := n.stdin.put(m); waiting > nodeio.MaxUnread {
+		n.engine.push(arrival{node: n, err: nodeio.Unread(waiting)})
 	}
 }
 
@@ -198,7 +155,7 @@ func (n *node) exitReason() error {
 	var exit *exec.ExitError
 	switch {
 	case n.exitErr == nil:
-		return errors.New("exited with status 0 during the test")
+		return nodeio.ErrExited
 	case errors.As(n.exitErr, &exit):
 		return fmt.Errorf("crashed: %s", exit.ProcessState)
 	}
@@ -228,8 +185,8 @@ func (n *node) readLines(r io.Reader) error {
 	for {
 		line, err := br.ReadSlice('\n')
 		if err == bufio.ErrBufferFull || len(long) > 0 {
-			if long = append(long, line...); len(long) > MaxLine {
-				return fmt.Errorf("printed a line of more than %d MiB on stdout; it begins with %.60q", MaxLine>>20, long)
+			if long = append(long, line...); len(long) > nodeio.MaxLine {
+				return nodeio.TooLong(long)
 			}
 			if err == bufio.ErrBufferFull {
 				continue
@@ -240,12 +197,9 @@ func (n *node) readLines(r io.Reader) error {
 			return nil // a closed pipe; why is for exitReason to say
 		}
 		if text := bytes.TrimSpace(line); len(text) > 0 {
-			n.mu.Lock()
-			n.stdout.add(text)
-			n.mu.Unlock()
-			m, perr := journal.Parse(text)
-			if perr != nil {
-				return fmt.Errorf("printed a line on stdout that is not a message: %w: %s", perr, shorten(text))
+			m, err := n.output.Message(text)
+			if err != nil {
+				return err
 			}
 			n.engine.push(arrival{node: n, message: m, size: len(text)})
 		}
@@ -254,13 +208,6 @@ func (n *node) readLines(r io.Reader) error {
 		}
 		long = long[:0]
 	}
-}
-
-func shorten(text []byte) string {
-	if len(text) > 200 {
-		return fmt.Sprintf("%q…", text[:200])
-	}
-	return fmt.Sprintf("%q", text)
 }
 
 // readStderr copies stderr to the node's log.
@@ -274,10 +221,7 @@ func (n *node) readStderr(r *os.File, log io.WriteCloser) {
 		if len(line) > 0 {
 			log.Write(line) // a full disk must not stop the node; the history will say
 			text := bytes.TrimRight(line, "\r\n")
-			n.mu.Lock()
-			n.stderr.add(text)
-			n.noteCrash(text)
-			n.mu.Unlock()
+			n.output.Stderr(text)
 			if n.engine.options.Stderr != nil {
 				n.engine.options.Stderr(n.id, string(text))
 			}
@@ -359,20 +303,13 @@ func (e *Engine) handle(a *arrival) error {
 	if a.err != nil {
 		return a.node.fail(a.err)
 	}
-	if a.message.Src != a.node.id {
-		return a.node.fail(fmt.Errorf(`printed a message whose "src" is %q, not its own id: %s`, a.message.Src, shorten(a.message.Append(nil))))
-	}
-	if err := e.receive(a.message); err != nil {
-		return a.node.fail(fmt.Errorf("printed a message that cannot be delivered: %w: %s", err, shorten(a.message.Append(nil))))
+	if err := nodeio.Deliver(a.node.id, a.message, e.receive); err != nil {
+		return a.node.fail(err)
 	}
 	return nil
 }
 
-func (n *node) fail(err error) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return &NodeError{Node: n.id, Msg: err.Error(), Stdout: slices.Clone(n.stdout), Stderr: slices.Clone(n.stderr), Crash: slices.Clone(n.crash)}
-}
+func (n *node) fail(err error) error { return n.output.Fail(n.id, err) }
 
 // Stop kills the nodes and the processes that they started, and waits until
 // their logs are complete.
@@ -389,26 +326,4 @@ func (e *Engine) Stop() {
 		waitAtMost(5*time.Second, n.exited)
 		waitAtMost(pipeGrace, n.stdoutDone, n.stderrDone) // a child that left the group may hold them
 	}
-}
-
-// Describe returns the last lines of a node's output, for people.
-func (e *NodeError) Describe() string {
-	var b strings.Builder
-	const few = 12
-	stderr, heading := e.Stderr[max(0, len(e.Stderr)-few):], "its last lines on stderr"
-	if len(e.Crash) > 0 {
-		stderr, heading = e.Crash, "it crashed, saying on stderr"
-	}
-	for _, part := range []struct {
-		heading string
-		lines   []string
-	}{{"its last lines on stdout", e.Stdout[max(0, len(e.Stdout)-few):]}, {heading, stderr}} {
-		if len(part.lines) > 0 {
-			fmt.Fprintf(&b, "%s:\n", part.heading)
-			for _, line := range part.lines {
-				fmt.Fprintf(&b, "    %s\n", line)
-			}
-		}
-	}
-	return b.String()
 }

@@ -52,6 +52,9 @@ func Run(t *testing.T) {
 			env.Setenv("STAGE", stage)
 			env.Setenv("STORE", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")
+			if cache, err := os.UserCacheDir(); err == nil { // scripts have no home
+				env.Setenv("GLOMERS_CACHE", filepath.Join(cache, "glomers"))
+			}
 			return nil
 		},
 	})

@@ -8,15 +8,19 @@
 //	    test.json                  what was run: options, seed, engine
 //	    run.log                    what the runner did
 //	    node-logs/n1.log           what each node printed on stderr
+//	    node-logs/n1.files/        what a simulated node wrote to files
 //	store/latest, store/WORKLOAD/latest   links to the newest run
 package store
 
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -67,6 +71,9 @@ type Test struct {
 	MaxWritesPerKey   int       `json:"max-writes-per-key"`
 	Recovery          float64   `json:"recovery"` // seconds
 	Strict            bool      `json:"strict,omitempty"`
+	CPUCost           string    `json:"cpu-cost,omitempty"`    // of a message, for simulated nodes
+	NodeMemory        int       `json:"node-memory,omitempty"` // MiB, of simulated nodes
+	Command           string    `json:"command,omitempty"`     // that repeats the run
 	Start             time.Time `json:"start"`
 }
 
@@ -84,6 +91,8 @@ type Run struct {
 	ops      []history.Op
 	err      error
 	line     []byte
+
+	historyHash, journalHash hash.Hash
 }
 
 // file is a buffered file that keeps its first error.
@@ -118,7 +127,8 @@ func Create(root string, t Test) (*Run, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	r.messages = journal.NewWriter(messages)
+	r.historyHash, r.journalHash = sha256.New(), sha256.New()
+	r.messages = journal.NewWriter(io.MultiWriter(messages, r.journalHash))
 	link(filepath.Join(root, "latest"), filepath.Join(t.Workload, filepath.Base(r.Dir)))
 	link(filepath.Join(base, "latest"), filepath.Base(r.Dir))
 	text, err := json.MarshalIndent(t, "", "  ")
@@ -164,6 +174,7 @@ func (r *Run) RecordOp(op history.Op) {
 	op.Index = len(r.ops)
 	r.ops = append(r.ops, op)
 	r.line = append(edn.Append(r.line[:0], op.MarshalEDN()), '\n')
+	r.historyHash.Write(r.line)
 	_, err := r.history.Write(r.line)
 	r.fail(err)
 	_, err = fmt.Fprintln(r.text, op.Text())
@@ -179,6 +190,24 @@ func (r *Run) Record(e journal.Event) {
 // NodeLog creates the log of a node.
 func (r *Run) NodeLog(node string) (io.WriteCloser, error) {
 	return os.Create(filepath.Join(r.Dir, NodeLogs, filepath.Base(node)+".log"))
+}
+
+// NodeFile creates the copy of a file that a node wrote to a disk of its own.
+func (r *Run) NodeFile(node, path string) (io.WriteCloser, error) {
+	if path = strings.TrimLeft(path, "/"); !filepath.IsLocal(path) {
+		return nil, fmt.Errorf("%q cannot be the name of a file here", path)
+	}
+	name := filepath.Join(r.Dir, NodeLogs, filepath.Base(node)+".files", filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return nil, err
+	}
+	return os.Create(name)
+}
+
+// Hashes returns the SHA-256 sums of history.edn and of the journal, in
+// hexadecimal, once the run is closed.
+func (r *Run) Hashes() (history, journal string) {
+	return hex.EncodeToString(r.historyHash.Sum(nil)), hex.EncodeToString(r.journalHash.Sum(nil))
 }
 
 // LogWriter returns the run log.

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"glomers/checkers/journal"
+	"glomers/internal/process"
+	"glomers/internal/runner"
+	"glomers/internal/solution"
+	"glomers/internal/wasm"
+)
+
+// The values of --engine.
+const (
+	engineSim       = "sim"
+	engineProcess   = "process"
+	engineMaelstrom = "maelstrom"
+)
+
+var engines = []string{engineSim, engineProcess, engineMaelstrom}
+
+// target is what is tested: a Go package, an executable or a WebAssembly module.
+type target struct {
+	dir, bin, wasm string
+	args           []string
+}
+
+func (t target) String() string {
+	name := t.dir + t.bin + t.wasm
+	if wd, err := os.Getwd(); err == nil {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return name
+		}
+		if rel, err := filepath.Rel(wd, abs); err == nil && filepath.IsLocal(rel) {
+			name = "./" + filepath.ToSlash(rel)
+		}
+	}
+	return name
+}
+
+// chooseEngine returns the engine for a target: sim for what can be simulated,
+// unless the user wants another.
+func (t target) chooseEngine(f *testFlags) (string, error) {
+	switch {
+	case f.race && (t.bin != "" || t.wasm != ""):
+		return "", errors.New("--race needs a Go package to build; build the executable with go build -race instead")
+	case f.race && f.engine == engineSim:
+		return "", errors.New("--race needs --engine process: a simulated node runs one instruction after the other, so that no race can be seen")
+	case t.bin != "" && f.engine == engineSim:
+		return "", fmt.Errorf("--engine sim cannot run the executable %s; give it a Go package, or a module for wasip1 with --wasm", t.bin)
+	case t.wasm != "" && f.engine != "" && f.engine != engineSim:
+		return "", fmt.Errorf("--engine %s cannot run the WebAssembly module %s; --engine sim can", f.engine, t.wasm)
+	case f.engine != "":
+		return f.engine, nil
+	case t.bin != "" || f.race:
+		return engineProcess, nil
+	}
+	return engineSim, nil
+}
+
+// subject is a target that is ready to run, any number of times.
+type subject struct {
+	bin     string        // for the engines that run executables,
+	program *wasm.Program // and for the simulation
+}
+
+// prepare builds a target for an engine. Executables are built below dir.
+func (a *app) prepare(ctx context.Context, t target, f *testFlags, engine, dir string) (*subject, error) {
+	if t.dir != "" {
+		a.err.printf("building %s\n", t)
+	}
+	if engine == engineSim {
+		program, err := loadProgram(ctx, t, f, dir)
+		return &subject{program: program}, err
+	}
+	if t.bin != "" {
+		bin, err := solution.CheckBin(t.bin)
+		return &subject{bin: bin}, err
+	}
+	var flags []string
+	if f.race {
+		flags = append(flags, "-race")
+	}
+	bin, err := solution.Build(ctx, t.dir, dir, nil, flags...)
+	return &subject{bin: bin}, err
+}
+
+func (s *subject) close() {
+	if s.program != nil {
+		s.program.Close(context.Background())
+	}
+}
+
+// loadProgram compiles a target for the simulation, or finds it compiled in the
+// cache.
+func loadProgram(ctx context.Context, t target, f *testFlags, dir string) (*wasm.Program, error) {
+	cache := cacheDir(dir)
+	module := t.wasm
+	if module == "" {
+		var err error
+		if module, err = solution.BuildWasm(ctx, t.dir, filepath.Join(cache, "build")); err != nil {
+			return nil, err
+		}
+	}
+	return wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(f.nodeMemory)<<20)
+}
+
+// cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's
+// directory for caches, or, if neither can be used, the given one.
+func cacheDir(otherwise string) string {
+	dir := os.Getenv("GLOMERS_CACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return otherwise
+		}
+		dir = filepath.Join(user, "glomers")
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return otherwise
+	}
+	return dir
+}
+
+// nodeFiles keeps what nodes leave behind.
+type nodeFiles interface {
+	NodeLog(node string) (io.WriteCloser, error)
+	NodeFile(node, path string) (io.WriteCloser, error)
+}
+
+// engine returns the maker of the engine for one run.
+func (s *subject) engine(f *testFlags, args []string, files nodeFiles, log *slog.Logger) func(func(journal.Message) error) runner.Engine {
+	var stderr func(node, line string)
+	if f.logStderr {
+		stderr = func(node, line string) { log.Info("stderr", "node", node, "line", line) }
+	}
+	return func(receive func(journal.Message) error) runner.Engine {
+		if s.program != nil {
+			return wasm.New(wasm.Options{
+				Program: s.program, Args: args, CPUCost: f.cpuCost, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
+				Missing: func(node, function string) {
+					log.Warn("the node calls a function that the simulation does not have, and gets the error ENOSYS", "node", node, "function", function)
+				},
+			}, receive)
+		}
+		return process.New(process.Options{Bin: s.bin, Args: args, Log: files.NodeLog, Stderr: stderr}, receive)
+	}
+}
+
+// defaultCPUCost is about what a small Go node needs for a message on a common
+// machine, with all that the system does for it.
+const defaultCPUCost = 50 * time.Microsecond
+
+// repeat is the command line that gives the same run again.
+func repeat(words []string, seed uint64) string {
+	var kept []string
+	seedWords := []string{"--seed", strconv.FormatUint(seed, 10)}
+	for i := 0; i < len(words); i++ {
+		word := words[i]
+		switch {
+		case word == "--":
+			kept = append(append(kept, seedWords...), words[i:]...)
+			seedWords, i = nil, len(words)
+			continue
+		case word == "--seed":
+			i++
+			continue
+		case strings.HasPrefix(word, "--seed="):
+			continue
+		}
+		kept = append(kept, word)
+	}
+	kept = append(kept, seedWords...)
+	for i, word := range kept {
+		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$*?;&|<>()[]{}!#~`") {
+			kept[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(append([]string{"glomers"}, kept...), " ")
+}

@@ -1,0 +1,49 @@
+//go:build unix
+
+package wasm
+
+import (
+	"fmt"
+
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+)
+
+// linearMemory is the memory of a node. Its whole range of addresses is reserved
+// at once, so that growing it copies nothing; the system provides memory for
+// what is used.
+type linearMemory struct {
+	limit uint64 // the most that the node may have
+	full  bool   // it wanted more
+	block []byte
+}
+
+// reserve makes a memory that can grow to limit bytes.
+func reserve(limit int64) (*linearMemory, error) {
+	block, err := unix.Mmap(-1, 0, int(limit), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d MiB for its memory: %w", limit>>20, err)
+	}
+	unix.Madvise(block, madvice) // only for speed
+	return &linearMemory{limit: uint64(limit), block: block}, nil
+}
+
+// Allocate returns the memory itself.
+func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
+
+// Reallocate returns the first size bytes, nil if there are not so many.
+func (m *linearMemory) Reallocate(size uint64) []byte {
+	if size > uint64(len(m.block)) {
+		m.full = true
+		return nil
+	}
+	return m.block[:size]
+}
+
+// Free gives the memory back.
+func (m *linearMemory) Free() {
+	if m.block != nil {
+		unix.Munmap(m.block)
+		m.block = nil
+	}
+}
