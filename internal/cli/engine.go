@@ -161,6 +161,9 @@ func (s *subject) engine(f *testFlags, args []string, files nodeFiles, log *slog
 // machine, with all that the system does for it.
 const defaultCPUCost = 50 * time.Microsecond
 
+// discard is the run log of runs that are not kept.
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
 // repeat is the command line that gives the same run again.
 func repeat(words []string, seed uint64) string {
 	var kept []string

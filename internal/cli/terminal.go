@@ -106,3 +106,44 @@ func (p *progress) finish() {
 		p.bar = nil
 	}
 }
+
+// count shows how many runs of many are done: a bar on a terminal, otherwise a
+// line now and then.
+type count struct {
+	t           *terminal
+	bar         *progressbar.ProgressBar
+	done, total int64
+	text        string
+}
+
+func newCount(t *terminal, total int64) *count {
+	c := &count{t: t, total: total}
+	if t.tty {
+		c.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(t.w),
+			progressbar.OptionSetWidth(24),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionEnableColorCodes(t.color),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish())
+	}
+	return c
+}
+
+func (c *count) add(text string) {
+	c.done++
+	c.text = text
+	if c.bar != nil {
+		c.bar.Describe(text)
+		c.bar.Add(1)
+	} else if tenth := max(c.total/10, 1); c.done%tenth == 0 {
+		c.t.printf("%d of %d, %s\n", c.done, c.total, text)
+	}
+}
+
+func (c *count) finish() {
+	if c.bar != nil {
+		c.bar.Clear()
+	}
+}

@@ -66,41 +66,55 @@ func (a *app) testStage() *cobra.Command {
 			"stage's reference solution. The challenge's own options apply; any of Maelstrom's test options can be\n" +
 			"given to change the test.",
 		Example: "  glomers test 3c ./my/3c\n  glomers test 3c --bin ./node.py -- --verbose",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if n := cmd.ArgsLenAtDash(); n >= 0 {
-				args = args[:n]
-			}
-			if len(args) < 1 || len(args) > 2 {
-				return errors.New("expected a stage and at most one Go package, such as: glomers test 3c ./my/3c (arguments for the node go after --)")
-			}
-			return nil
-		},
+		Args:    stageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t := target{bin: f.bin, wasm: f.wasm}
-			if n := cmd.ArgsLenAtDash(); n >= 0 {
-				args, t.args = args[:n], args[n:]
-			}
-			stage, err := stages.Find(args[0])
+			stage, t, err := stageTarget(cmd, f, args)
 			if err != nil {
 				return err
 			}
-			switch {
-			case f.bin != "" && f.wasm != "":
-				return fmt.Errorf("both --bin %s and --wasm %s are given; expected one of them", f.bin, f.wasm)
-			case len(args) == 2 && f.bin+f.wasm != "":
-				return fmt.Errorf("both the Go package %s and %s are given; expected one of them", args[1], f.bin+f.wasm)
-			case len(args) == 2:
-				t.dir = args[1]
-			case f.bin+f.wasm == "":
-				if t.dir, err = referenceDir(stage); err != nil {
-					return err
-				}
-			}
-			return a.runTests(cmd, f, t, &stage)
+			return a.runTests(cmd, f, t, stage)
 		},
 	}
 	f.register(cmd.Flags())
 	return cmd
+}
+
+// stageTarget reads the arguments STAGE [PACKAGE] [-- NODE ARGUMENTS].
+func stageTarget(cmd *cobra.Command, f *testFlags, args []string) (*stages.Stage, target, error) {
+	t := target{bin: f.bin, wasm: f.wasm}
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		args, t.args = args[:n], args[n:]
+	}
+	stage, err := stages.Find(args[0])
+	if err != nil {
+		return nil, t, err
+	}
+	switch {
+	case f.bin != "" && f.wasm != "":
+		return nil, t, fmt.Errorf("both --bin %s and --wasm %s are given; expected one of them", f.bin, f.wasm)
+	case len(args) == 2 && f.bin != "":
+		return nil, t, fmt.Errorf("both the Go package %s and --bin %s are given; expected one of them", args[1], f.bin)
+	case len(args) == 2 && f.wasm != "":
+		return nil, t, fmt.Errorf("both the Go package %s and --wasm %s are given; expected one of them", args[1], f.wasm)
+	case len(args) == 2:
+		t.dir = args[1]
+	case f.bin+f.wasm == "":
+		if t.dir, err = referenceDir(stage); err != nil {
+			return nil, t, err
+		}
+	}
+	return &stage, t, nil
+}
+
+// stageArgs checks their number.
+func stageArgs(cmd *cobra.Command, args []string) error {
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		args = args[:n]
+	}
+	if len(args) < 1 || len(args) > 2 {
+		return fmt.Errorf("expected a stage and at most one Go package, such as: %s 3c ./my/3c (arguments for the node go after --)", cmd.CommandPath())
+	}
+	return nil
 }
 
 // referenceDir finds the source of a stage's reference solution: below the
@@ -123,16 +137,22 @@ func referenceDir(s stages.Stage) (string, error) {
 	}
 }
 
-// runTests runs the test that the options describe, for a stage with all its
-// runs, and prints the verdicts.
-func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) error {
+// planned is a test with the options that it came from.
+type planned struct {
+	test  store.Test
+	flags testFlags
+}
+
+// plan turns the options into the tests that they describe: for a stage all its
+// runs, otherwise one.
+func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) ([]planned, error) {
 	official := stage != nil
 	for _, name := range shaping {
 		official = official && !cmd.Flags().Changed(name)
 	}
 	engine, err := t.chooseEngine(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	variants := [][]string{nil}
 	if stage != nil {
@@ -142,12 +162,11 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 			variants = variants[:1]
 		}
 	}
-	tests := make([]store.Test, len(variants))
-	flags := make([]testFlags, len(variants))
-	for i, variant := range variants {
+	var plan []planned
+	for _, variant := range variants {
 		if stage != nil {
 			if err := applyDefaults(cmd, append(append([]string{}, stage.Flags...), variant...)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		set := func(name string) bool {
@@ -155,17 +174,28 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		}
 		test, err := f.test(set)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if len(plan) > 0 {
+			test.Seed = plan[0].test.Seed
 		}
 		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
-		test.Command = repeat(a.words, test.Seed)
 		if engine == engineSim {
 			test.CPUCost, test.NodeMemory = f.cpuCost.String(), f.nodeMemory
 		}
 		if stage != nil {
 			test.Stage = stage.ID
 		}
-		tests[i], flags[i] = test, *f
+		plan = append(plan, planned{test, *f})
+	}
+	return plan, nil
+}
+
+// runTests runs the tests that the options describe and prints the verdicts.
+func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) error {
+	plan, err := a.plan(cmd, f, t, stage)
+	if err != nil {
+		return err
 	}
 	if f.leaveDB {
 		a.err.printf("%s --leave-db-running has no effect: nodes cannot outlive their stdin\n", a.err.warn("note:"))
@@ -176,15 +206,18 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		return err
 	}
 	defer os.RemoveAll(build)
-	subject, err := a.prepare(cmd.Context(), t, f, engine, build)
+	subject, err := a.prepare(cmd.Context(), t, f, plan[0].test.Engine, build)
 	if err != nil {
 		return err
 	}
 	defer subject.close()
 	worst := error(nil)
-	for range f.testCount {
-		for i, test := range tests {
-			verdict, err := a.runOne(cmd.Context(), &flags[i], test, subject, stage)
+	for count := range f.testCount {
+		for _, p := range plan {
+			test := p.test
+			test.Seed += uint64(count)
+			test.Command = repeat(a.words, test.Seed)
+			verdict, err := a.runOne(cmd.Context(), &p.flags, test, subject, stage)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"glomers/checkers"
+	"glomers/internal/trial"
+	"glomers/stages"
+)
+
+// explore runs a stage with many seeds.
+func (a *app) explore() *cobra.Command {
+	f := &testFlags{}
+	var seeds uint64
+	var jobs int
+	cmd := &cobra.Command{
+		Use:   "explore STAGE [PACKAGE] [flags] [-- NODE ARGUMENTS]",
+		Short: "Run a stage with many seeds, to find the schedule in which it fails",
+		Long: "Simulate a stage with many seeds, from --seed (0) on, and tell how many passed, how the figures are\n" +
+			"distributed, and for each kind of failure the smallest seed that shows it. Runs are not kept: the\n" +
+			"command at the end repeats one and keeps it.",
+		Example: "  glomers explore 3c ./my/3c --seeds 1000",
+		Args:    stageArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if jobs < 1 {
+				return fmt.Errorf("--jobs is %d, expected at least 1", jobs)
+			}
+			if seeds < 1 {
+				return errors.New("--seeds is 0, expected at least 1")
+			}
+			if f.seed == "" {
+				f.seed = "0"
+			}
+			return a.exploreSeeds(cmd, f, args, seeds, jobs)
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
+	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
+	return cmd
+}
+
+// simulated prepares a stage for trials: its tests, and what they run.
+func (a *app) simulated(cmd *cobra.Command, f *testFlags, args []string) (*stages.Stage, []trial.Test, *subject, error) {
+	stage, t, err := stageTarget(cmd, f, args)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	plan, err := a.plan(cmd, f, t, stage)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if engine := plan[0].test.Engine; engine != engineSim {
+		return nil, nil, nil, fmt.Errorf("%s needs simulated nodes, and the engine is %s: give it a Go package, or a module for wasip1 with --wasm", cmd.CommandPath(), engine)
+	}
+	// Compiled code makes the collector of the host wait: let it run less often.
+	debug.SetGCPercent(400)
+	scratch, err := os.MkdirTemp("", "glomers-")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer os.RemoveAll(scratch)
+	subject, err := a.prepare(cmd.Context(), t, f, engineSim, scratch)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var tests []trial.Test
+	for _, p := range plan {
+		tests = append(tests, trial.Test{
+			Config: config(p.test, &p.flags),
+			Check:  p.test.CheckOptions(),
+			Engine: func() trial.Engine { return subject.engine(&p.flags, p.test.Args, noFiles{}, discard) },
+			Limits: func(r *checkers.Results) (missed []string) {
+				for _, c := range stage.Criteria {
+					if !c.Met(r) {
+						missed = append(missed, c.String())
+					}
+				}
+				return missed
+			},
+			Figures: figures(stage),
+		})
+	}
+	return stage, tests, subject, nil
+}
+
+// noFiles throws away what nodes leave behind.
+type noFiles struct{}
+
+type nowhere struct{ io.Writer }
+
+func (nowhere) Close() error { return nil }
+
+func (noFiles) NodeLog(string) (io.WriteCloser, error)          { return nowhere{io.Discard}, nil }
+func (noFiles) NodeFile(string, string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
+
+// figures are the limited ones of a stage, and those that every stage has.
+func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
+	return func(r *checkers.Results) []trial.Figure {
+		var out []trial.Figure
+		if r.Net != nil && r.Net.Servers.MsgsPerOp != nil {
+			out = append(out, trial.Figure{Name: "messages per operation", Value: float64(*r.Net.Servers.MsgsPerOp)})
+		}
+		for _, c := range stage.Criteria {
+			if v, ok := c.Measure(r); ok && !slices.ContainsFunc(out, func(f trial.Figure) bool { return f.Name == c.Title }) {
+				out = append(out, trial.Figure{Name: c.Title, Unit: c.Unit, Value: v})
+			}
+		}
+		for f, q := range r.Latency { // sorted below
+			out = append(out, trial.Figure{Name: f + " latency, median", Unit: "ms", Value: q.Median}, trial.Figure{Name: f + " latency, 99%", Unit: "ms", Value: q.P99})
+		}
+		out = append(out, trial.Figure{Name: "availability", Value: float64(r.Availability.WithoutCrashes)})
+		slices.SortStableFunc(out, func(a, b trial.Figure) int { return strings.Compare(a.Name, b.Name) })
+		return out
+	}
+}
+
+func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seeds uint64, jobs int) error {
+	stage, tests, subject, err := a.simulated(cmd, f, args)
+	if err != nil {
+		return err
+	}
+	defer subject.close()
+	first := tests[0].Config.Seed
+	a.err.printf("%s  seeds %d to %d  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)), first, first+seeds-1, a.err.dim(tests[0].Config.String()))
+	bar := newCount(a.err, int64(seeds))
+	failed := 0
+	ctx := cmd.Context()
+	outcomes, err := trial.Explore(ctx, first, seeds, jobs, func(ctx context.Context, seed uint64) (trial.Outcome, error) {
+		return runAll(ctx, tests, seed)
+	}, func(o trial.Outcome) {
+		if !o.Passed() {
+			failed++
+		}
+		bar.add(fmt.Sprintf("%d failed", failed))
+	})
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	summary := trial.Collect(outcomes)
+	a.printSummary(summary, f.json, ctx.Err() != nil)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted after %d of %d seeds", summary.Runs, seeds)
+	case summary.Passed < summary.Runs:
+		return errFailed
+	}
+	return nil
+}
+
+// runAll runs all tests of a stage with one seed: the outcome is that of the
+// first that fails.
+func runAll(ctx context.Context, tests []trial.Test, seed uint64) (trial.Outcome, error) {
+	var all trial.Outcome
+	for i, t := range tests {
+		o, err := trial.Run(ctx, t, seed)
+		if err != nil {
+			return o, err
+		}
+		if i == 0 || !o.Passed() {
+			all = o
+		}
+		if !o.Passed() {
+			break
+		}
+	}
+	return all, nil
+}
+
+func (a *app) printSummary(s trial.Summary, asJSON, partial bool) {
+	if asJSON {
+		text, err := json.MarshalIndent(struct {
+			Runs     int                  `json:"runs"`
+			Passed   int                  `json:"passed"`
+			Partial  bool                 `json:"partial,omitempty"`
+			Failures []trial.Failure      `json:"failures"`
+			Figures  []trial.Distribution `json:"figures"`
+		}{s.Runs, s.Passed, partial, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...)}, "", "  ")
+		if err == nil {
+			a.out.printf("%s\n", text)
+		}
+		return
+	}
+	t := a.out
+	if len(s.Figures) > 0 {
+		t.printf("\n")
+		w := t.newTable()
+		w.AppendHeader(table.Row{"", "least", "median", "99%", "most", ""})
+		for _, f := range s.Figures {
+			w.AppendRow(table.Row{f.Name, number(f.Min), number(f.Median), number(f.P99), number(f.Max), f.Unit})
+		}
+		w.Render()
+	}
+	if len(s.Failures) > 0 {
+		t.printf("\n")
+		for _, f := range s.Failures {
+			t.printf("  %s %s in %d of %d runs, first with seed %d\n", t.bad("✗"), t.bold(f.Kind), f.Count, s.Runs, f.Seed)
+			if f.Details != "" && f.Details != f.Kind {
+				t.printf("    %s\n", f.Details)
+			}
+			t.printf("    %s\n", a.asTest(f.Seed))
+		}
+	}
+	word := t.good(t.bold("PASS"))
+	if s.Passed < s.Runs {
+		word = t.bad(t.bold("FAIL"))
+	}
+	t.printf("\n  %s  %d of %d seeds passed\n", word, s.Passed, s.Runs)
+}
+
+func number(v float64) string { return fmt.Sprintf("%.4g", v) }
+
+// asTest is the command that runs one of the seeds and keeps the run.
+func (a *app) asTest(seed uint64) string {
+	words := []string{"test"}
+	for i := 1; i < len(a.words); i++ {
+		switch word := a.words[i]; {
+		case word == "--":
+			words = append(words, a.words[i:]...)
+			i = len(a.words)
+		case word == "--seeds" || word == "--jobs":
+			i++
+		case strings.HasPrefix(word, "--seeds=") || strings.HasPrefix(word, "--jobs="):
+		default:
+			words = append(words, word)
+		}
+	}
+	return repeat(words, seed)
+}
