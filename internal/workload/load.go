@@ -39,6 +39,7 @@ type Load struct {
 	workers  []worker
 
 	busy     int
+	loading  bool          // before the time limit
 	starving bool          // no worker could take the last operation
 	due      time.Duration // when the next operation is due
 	closing  bool          // no new operations
@@ -100,8 +101,9 @@ func (l *Load) open(w *worker) {
 func (l *Load) Run(finished func()) {
 	l.finished = finished
 	l.due = l.kernel.Now()
+	l.loading = true
 	l.kernel.After(l.pace.TimeLimit, func() {
-		l.closing = true
+		l.loading, l.closing = false, true
 		l.finishIfIdle()
 	})
 	if l.pace.Rate > 0 {
@@ -124,7 +126,7 @@ const behind = 20 * time.Millisecond
 
 // tick runs the operation that is due and schedules the next one.
 func (l *Load) tick() {
-	if l.closing {
+	if !l.loading {
 		return
 	}
 	free := make([]Worker, 0, len(l.workers))
@@ -168,7 +170,7 @@ func (l *Load) invoke(index int, op history.Op, then func()) {
 		if then != nil {
 			then()
 		}
-		if l.starving && !l.closing {
+		if l.starving && l.loading {
 			l.starving = false
 			l.kernel.After(0, l.tick)
 		}
