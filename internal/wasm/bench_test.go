@@ -8,65 +8,117 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/internal/kernel"
 	"glomers/internal/network"
 	"glomers/internal/runner"
 	"glomers/internal/workload"
 )
 
-type counter struct{ ops, msgs int }
+// tally counts what is delivered.
+type tally struct{ messages int }
 
-func (c *counter) RecordOp(history.Op) { c.ops++ }
-func (c *counter) Record(e journal.Event) {
+func (*tally) RecordOp(history.Op) {}
+
+func (t *tally) Record(e journal.Event) {
 	if e.Kind == journal.Recv {
-		c.msgs++
+		t.messages++
 	}
 }
-func (c *counter) Flush() error { return nil }
 
-type nopCloser struct{ io.Writer }
+func (*tally) Flush() error { return nil }
 
-func (nopCloser) Close() error { return nil }
+type nowhere struct{ io.Writer }
 
-func BenchmarkX(b *testing.B) {
-	out := filepath.Join("/tmp", "x.wasm")
-	cmd := exec.Command("go", "build", "-o", out, "../../stages/3d-broadcast")
+func (nowhere) Close() error { return nil }
+
+func noLog(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
+
+func load(b *testing.B, stage string) *Program {
+	b.Helper()
+	out := filepath.Join(b.TempDir(), "node.wasm")
+	cmd := exec.Command("go", "build", "-o", out, "../../stages/"+stage)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if o, err := cmd.CombinedOutput(); err != nil {
-		b.Fatal(err, string(o))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, output)
 	}
-	t := time.Now()
-	p, err := Load(context.Background(), out, "/tmp/wz", DefaultMemory)
+	p, err := Load(context.Background(), out, "", DefaultMemory)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Log("load", time.Since(t))
-	var nodes []string
-	for i := range 25 {
-		nodes = append(nodes, fmt.Sprintf("n%d", i))
+	b.Cleanup(func() { p.Close(context.Background()) })
+	return p
+}
+
+func simulate(b *testing.B, p *Program, c runner.Config) *tally {
+	b.Helper()
+	rec := &tally{}
+	err := runner.Run(context.Background(), c, func(receive func(journal.Message) error) runner.Engine {
+		return New(Options{Program: p, CPUCost: 50 * time.Microsecond, Log: noLog}, receive)
+	}, rec, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		b.Fatal(err)
 	}
+	return rec
+}
+
+func nodes(n int) []string {
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("n%d", i))
+	}
+	return ids
+}
+
+// BenchmarkMessages runs stage 3d, with its 25 nodes: the time of a run, and of a
+// delivered message.
+func BenchmarkMessages(b *testing.B) {
+	p := load(b, "3d-broadcast")
+	messages := 0
 	for b.Loop() {
-		c := runner.Config{
+		messages += simulate(b, p, runner.Config{
 			Workload: "broadcast",
-			Options:  workload.Options{Nodes: nodes, Concurrency: 25, Topology: "grid"},
+			Options:  workload.Options{Nodes: nodes(25), Concurrency: 25, Topology: "grid"},
 			Pace:     workload.Pace{Rate: 100, TimeLimit: 20 * time.Second},
 			Latency:  network.Latency{Mean: 100 * time.Millisecond, Dist: network.Constant},
 			Recovery: 10 * time.Second, Seed: 1,
-		}
-		rec := &counter{}
-		t := time.Now()
-		var e *Engine
-		err := runner.Run(context.Background(), c, func(receive func(journal.Message) error) runner.Engine {
-			e = New(Options{Program: p, CPUCost: 50 * time.Microsecond, Log: func(string) (io.WriteCloser, error) { return nopCloser{io.Discard}, nil }}, receive)
-			return e
-		}, rec, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
-		if err != nil {
-			b.Fatalf("%v %+v", err, err)
-		}
-		b.Log(rec.ops, rec.msgs, time.Since(t), time.Since(t)/time.Duration(rec.msgs))
+		}).messages
 	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(messages), "µs/message")
+}
+
+// BenchmarkStart starts 25 nodes, up to their answer to init.
+func BenchmarkStart(b *testing.B) {
+	p := load(b, "3d-broadcast")
+	for b.Loop() {
+		simulate(b, p, runner.Config{
+			Workload: "echo",
+			Options:  workload.Options{Nodes: nodes(25), Concurrency: 25},
+			Pace:     workload.Pace{TimeLimit: time.Millisecond}, Seed: 1,
+		})
+	}
+}
+
+// BenchmarkMemory reports what a node has in its memory when it is idle.
+func BenchmarkMemory(b *testing.B) {
+	p := load(b, "1-echo") // which has no timers, so that the run ends by itself
+	var used uint64
+	for b.Loop() {
+		e := New(Options{Program: p, Log: noLog}, func(journal.Message) error { return nil })
+		runtime.GC()
+		if _, err := e.Start("n0"); err != nil {
+			b.Fatal(err)
+		}
+		if err := e.Drive(context.Background(), kernel.New(1)); err != nil { // no event: until it waits
+			b.Fatal(err)
+		}
+		used = uint64(e.nodes[0].memory.Size())
+		e.Stop()
+	}
+	b.ReportMetric(float64(used)/(1<<20), "MB/node")
 }
