@@ -25,6 +25,14 @@ type Stage struct {
 	Again    [][]string // further runs: flags that are added to those of the first
 	Criteria []Criterion
 	Hint     string // where to look when it fails
+	Hard     Hard
+}
+
+// Hard is the hard mode of a stage: a run with more faults than the challenge has,
+// under strict checks. The limits of the stage do not apply.
+type Hard struct {
+	Flags []string // in place of those of the same name
+	Why   string   // why a good solution survives
 }
 
 // Criterion is a limit on a figure of the results. The challenge states it, and
@@ -91,75 +99,89 @@ var catalogue = []Stage{
 		Goal:  "Answer every echo message with the text it carries.",
 		Flags: flags("--node-count 1 --time-limit 10"),
 		Hint:  "The answer has the type echo_ok and the same field echo as the request.",
+		Hard:  Hard{flags("--nemesis pause --nemesis-interval 2 --rate 50"), "A node that stands still for some seconds answers what came meanwhile when it goes on."},
 	}, {
 		ID: "2", Dir: "2-unique-ids", Title: "Unique ID Generation", Workload: "unique-ids",
 		Goal:  "Hand out ids that no two requests ever share, on three nodes that may not be able to talk to each other.",
 		Flags: flags("--node-count 3 --time-limit 30 --rate 1000 --availability total --nemesis partition"),
 		Hint:  "An id that contains the node's own id needs no agreement with the others.",
+		Hard:  Hard{flags("--nemesis partition,kill,clock --nemesis-interval 3 --availability 0.3"), "Ids must not repeat when a node counts from the beginning again, nor when its clock goes back."},
 	}, {
 		ID: "3a", Dir: "3a-broadcast", Title: "Single-Node Broadcast", Workload: "broadcast",
 		Goal:  "Remember every value that is broadcast and return them all on read.",
 		Flags: flags("--node-count 1 --time-limit 20 --rate 10"),
 		Hint:  "Handlers run concurrently: guard the values with a mutex.",
+		Hard:  Hard{flags("--nemesis pause --nemesis-interval 3"), "A node that stands still answers late, or not at all, and loses nothing."},
 	}, {
 		ID: "3b", Dir: "3b-broadcast", Title: "Multi-Node Broadcast", Workload: "broadcast",
 		Goal:  "Spread every value to all five nodes.",
 		Flags: flags("--node-count 5 --time-limit 20 --rate 10"),
 		Hint:  "Pass on a value only the first time that you see it, or it travels for ever.",
+		Hard:  Hard{flags("--nemesis duplicate,reorder,slow --nemesis-interval 3 --rate 50"), "A value that is new is passed on, whenever and however often it arrives."},
 	}, {
 		ID: "3c", Dir: "3c-broadcast", Title: "Fault-Tolerant Broadcast", Workload: "broadcast",
 		Goal:  "Spread every value to all five nodes although the network loses messages between them.",
 		Flags: flags("--node-count 5 --time-limit 20 --rate 10 --nemesis partition"),
 		Hint:  "Send a value again until its receiver has acknowledged it.",
+		Hard:  Hard{flags("--nemesis partition,loss,duplicate,reorder,slow,pause --nemesis-interval 3 --rate 50"), "What is not acknowledged is sent again, and what arrives twice is known already."},
 	}, {
 		ID: "3d", Dir: "3d-broadcast", Title: "Efficient Broadcast, Part I", Workload: "broadcast",
 		Goal:     "Spread values over 25 nodes with few messages and in a short time.",
 		Flags:    flags("--node-count 25 --time-limit 20 --rate 100 --latency 100"),
 		Criteria: broadcastLimits(30, 400, 600),
 		Hint:     "You need not use the topology that you are given: what is the cheapest tree, and how deep is it?",
+		Hard:     Hard{flags("--nemesis partition,loss,duplicate,reorder,pause --nemesis-interval 3"), "What is not acknowledged is sent again, and what arrives twice is known already."},
 	}, {
 		ID: "3e", Dir: "3e-broadcast", Title: "Efficient Broadcast, Part II", Workload: "broadcast",
 		Goal:     "Spread values over 25 nodes with even fewer messages, at the price of time.",
 		Flags:    flags("--node-count 25 --time-limit 20 --rate 100 --latency 100"),
 		Criteria: broadcastLimits(20, 1000, 2000),
 		Hint:     "One message can carry many values: collect them for a while.",
+		Hard:     Hard{flags("--nemesis partition,loss,duplicate,reorder,pause --nemesis-interval 3"), "What is not acknowledged is sent again, and what arrives twice is known already."},
 	}, {
 		ID: "4", Dir: "4-counter", Title: "Grow-Only Counter", Workload: "g-counter",
 		Goal:  "Count on three nodes with the sequentially consistent store seq-kv as their memory.",
 		Flags: flags("--node-count 3 --time-limit 20 --rate 100 --nemesis partition"),
 		Hint:  "seq-kv may answer a read from the past. What kind of request can it not answer from the past?",
+		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause,kill,clock --nemesis-interval 3"), "The store outlives the nodes: a node that comes back reads its own total before it counts on."},
 	}, {
 		ID: "5a", Dir: "5a-kafka", Title: "Single-Node Kafka-Style Log", Workload: "kafka",
 		Goal:  "Keep append-only logs with offsets and committed offsets on one node.",
 		Flags: flags("--node-count 1 --concurrency 2n --time-limit 20 --rate 1000"),
 		Hint:  "Two sends to one key must not get the same offset, and a poll returns messages without a gap.",
+		Hard:  Hard{flags("--nemesis pause --nemesis-interval 3 --rate 200"), "A client that gives up may have sent its message all the same; offsets stay dense."},
 	}, {
 		ID: "5b", Dir: "5b-kafka", Title: "Multi-Node Kafka-Style Log", Workload: "kafka",
 		Goal:  "Keep the logs on two nodes with the linearizable store lin-kv as their memory.",
 		Flags: flags("--node-count 2 --concurrency 2n --time-limit 20 --rate 1000"),
 		Hint:  "Let lin-kv's compare-and-set decide who gets an offset.",
+		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause,kill --nemesis-interval 3 --rate 200"), "All that counts is in lin-kv, and only its compare-and-set decides."},
 	}, {
 		ID: "5c", Dir: "5c-kafka", Title: "Efficient Kafka-Style Log", Workload: "kafka",
 		Goal:  "Keep the logs on two nodes with far fewer messages and less delay than in 5b.",
 		Flags: flags("--node-count 2 --concurrency 2n --time-limit 20 --rate 1000"),
 		Hint:  "If one node owns a key, nobody needs to be asked for its next offset.",
+		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause --nemesis-interval 3 --rate 200"), "Only the owner of a key hands out its offsets; who cannot reach it says so."},
 	}, {
 		ID: "6a", Dir: "6a-txn", Title: "Single-Node, Totally-Available Transactions", Workload: "txn-rw-register",
 		Goal:  "Execute transactions of reads and writes on one node.",
 		Flags: flags("--node-count 1 --concurrency 2n --time-limit 20 --rate 1000 --consistency-models read-uncommitted --availability total"),
 		Hint:  "A read of a key that nobody wrote returns null.",
+		Hard:  Hard{flags("--nemesis pause --nemesis-interval 3 --rate 200 --availability 0"), "A transaction is executed at once or not at all."},
 	}, {
 		ID: "6b", Dir: "6b-txn", Title: "Totally-Available, Read Uncommitted Transactions", Workload: "txn-rw-register",
 		Goal:  "Execute transactions on two nodes that stay available when they cannot talk, without dirty writes (G0).",
 		Flags: flags("--node-count 2 --concurrency 2n --time-limit 20 --rate 1000 --consistency-models read-uncommitted --availability total"),
 		Again: [][]string{flags("--nemesis partition")},
 		Hint:  "Answer before the other node knows, and order the writes of all nodes by a timestamp.",
+		Hard:  Hard{flags("--nemesis partition,loss,duplicate,reorder,slow --nemesis-interval 3 --rate 200"), "A node answers before others know, repeats what was not acknowledged, and the later timestamp wins wherever it arrives first."},
 	}, {
 		ID: "6c", Dir: "6c-txn", Title: "Totally-Available, Read Committed Transactions", Workload: "txn-rw-register",
 		Goal:  "As 6b, and no transaction sees what another one has not committed (G1a, G1b, G1c).",
 		Flags: flags("--node-count 2 --concurrency 2n --time-limit 20 --rate 1000 --consistency-models read-committed --availability total"),
 		Again: [][]string{flags("--nemesis partition")},
 		Hint:  "Apply a transaction, one's own or another node's, as a whole.",
+		Hard:  Hard{flags("--nemesis partition,loss,duplicate,reorder,slow --nemesis-interval 3 --rate 200"), "As in 6b; and a transaction is applied as a whole, whenever it arrives."},
 	},
 }
 

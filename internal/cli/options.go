@@ -61,6 +61,7 @@ type testFlags struct {
 	recovery float64
 	race     bool
 	strict   bool
+	hard     bool
 	json     bool
 }
 
@@ -68,7 +69,7 @@ type testFlags struct {
 // The others only say what to run and how to report it.
 var shaping = []string{
 	"availability", "consistency-models", "key-count", "latency", "latency-dist", "max-txn-length", "max-writes-per-key",
-	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "node-memory",
+	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "node-memory", "hard",
 }
 
 // register adds the options that every test takes.
@@ -120,6 +121,11 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the test")
 	flags.BoolVar(&f.race, "race", false, "build the Go package with the race detector; a data race fails the test")
 	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
+}
+
+// registerHard adds the option that only stages have.
+func (f *testFlags) registerHard(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.hard, "hard", false, "the stage's hard mode: more faults, and strict checks")
 }
 
 // nodeIDs returns the ids of the nodes, by Jepsen's rules.
@@ -294,7 +300,7 @@ func config(t store.Test, f *testFlags) runner.Config {
 		},
 		Pace:            workload.Pace{Rate: t.Rate, TimeLimit: seconds(t.TimeLimit)},
 		Latency:         network.Latency{Mean: latency, Dist: network.Dist(t.LatencyDist)},
-		Partition:       slices.Contains(t.Nemesis, "partition"),
+		Faults:          t.Nemesis,
 		NemesisInterval: seconds(t.NemesisInterval),
 		Recovery:        seconds(t.Recovery),
 		Seed:            t.Seed,

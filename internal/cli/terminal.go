@@ -91,8 +91,8 @@ func (p *progress) update(r runner.Progress) {
 	if r.Info > 0 {
 		text += fmt.Sprintf(", %d unknown", r.Info)
 	}
-	if r.Partitioned {
-		text += "  partitioned"
+	if r.Faults != "" {
+		text += "  " + r.Faults
 	}
 	p.bar.Describe(text)
 	if r.Total > 0 {

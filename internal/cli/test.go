@@ -15,6 +15,7 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
+	"glomers/internal/nemesis"
 	"glomers/internal/runner"
 	"glomers/internal/store"
 	"glomers/stages"
@@ -76,6 +77,7 @@ func (a *app) testStage() *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags())
+	f.registerHard(cmd.Flags())
 	return cmd
 }
 
@@ -155,11 +157,15 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 		return nil, err
 	}
 	variants := [][]string{nil}
-	if stage != nil {
+	switch {
+	case stage == nil:
+	case f.hard:
+		f.workload, f.strict = stage.Workload, true
+		variants[0] = stage.Hard.Flags
+	default:
 		f.workload = stage.Workload
-		variants = append(variants, stage.Again...)
-		if cmd.Flags().Changed("nemesis") {
-			variants = variants[:1]
+		if !cmd.Flags().Changed("nemesis") {
+			variants = append(variants, stage.Again...)
 		}
 	}
 	var plan []planned
@@ -179,7 +185,10 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 		if len(plan) > 0 {
 			test.Seed = plan[0].test.Seed
 		}
-		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
+		if err := checkFaults(test.Nemesis, engine); err != nil {
+			return nil, err
+		}
+		test.Engine, test.Solution, test.Args, test.Official, test.Hard = engine, t.String(), t.args, official, f.hard
 		if engine == engineSim {
 			test.CPUCost, test.NodeMemory = f.cpuCost.String(), f.nodeMemory
 		}
@@ -189,6 +198,19 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 		plan = append(plan, planned{test, *f})
 	}
 	return plan, nil
+}
+
+// checkFaults reports faults that an engine cannot inject.
+func checkFaults(faults []string, engine string) error {
+	for _, fault := range faults {
+		switch {
+		case engine == engineMaelstrom && fault != nemesis.FaultPartition:
+			return fmt.Errorf("--nemesis %s: Maelstrom itself knows only the fault partition", fault)
+		case engine == engineProcess && fault == nemesis.FaultClock:
+			return errors.New("--nemesis clock needs --engine sim: processes share the clock of this machine")
+		}
+	}
+	return nil
 }
 
 // runTests runs the tests that the options describe and prints the verdicts.
@@ -311,7 +333,9 @@ func title(t store.Test, stage *stages.Stage) string {
 		return t.Workload
 	}
 	name := fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)
-	if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
+	if t.Hard {
+		name += " · hard mode"
+	} else if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
 		name += " · with partitions"
 	}
 	return name
@@ -333,6 +357,11 @@ type verdict struct {
 }
 
 func newVerdict(dir string, t *store.Test, r *checkers.Results, stage *stages.Stage) *verdict {
+	if stage != nil && t != nil && t.Hard { // the limits are for a network without faults
+		hard := *stage
+		hard.Criteria = nil
+		stage = &hard
+	}
 	v := &verdict{dir: dir, test: t, results: r, stage: stage}
 	v.racy = store.RacyNodes(dir)
 	for _, node := range v.racy {

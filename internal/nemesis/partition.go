@@ -1,5 +1,3 @@
-// Package nemesis breaks the network and mends it, as Jepsen's partition
-// nemesis does.
 package nemesis
 
 import (
@@ -7,74 +5,24 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
-	"time"
 
 	"glomers/checkers/edn"
-	"glomers/checkers/history"
-	"glomers/internal/kernel"
 )
 
-// Faults are the names that New knows.
-var Faults = []string{"partition"}
-
-// Network is what the nemesis acts on.
-type Network interface {
-	Partition(grudge map[string][]string)
-	Heal()
-}
-
-// Recorder learns of every operation of the nemesis.
-type Recorder interface {
-	RecordOp(op history.Op)
-}
-
-// Partition starts and stops partitions in turn, at random intervals.
-type Partition struct {
-	kernel   *kernel.Kernel
-	random   *rand.Rand
-	net      Network
-	recorder Recorder
-	nodes    []string
-	interval time.Duration // mean
-	next     *kernel.Timer
-}
-
-// NewPartition returns a nemesis that waits for Start.
-func NewPartition(k *kernel.Kernel, net Network, nodes []string, interval time.Duration, r Recorder) *Partition {
-	return &Partition{kernel: k, random: k.Rand("nemesis"), net: net, recorder: r, nodes: nodes, interval: interval}
-}
-
-// Start begins with a partition at once.
-func (p *Partition) Start() { p.start() }
-
-// Stop ends the schedule; the network stays as it is.
-func (p *Partition) Stop() { p.next.Cancel() }
-
-// Heal ends the partition, whether there is one or not.
-func (p *Partition) Heal() {
-	p.record("stop-partition", nil)
-	p.net.Heal()
-	p.record("stop-partition", edn.Keyword("network-healed"))
-}
-
-func (p *Partition) start() {
-	kind := kinds[p.random.IntN(len(kinds))]
-	p.record("start-partition", edn.Keyword(kind))
-	grudge := Grudge(kind, p.nodes, p.random)
-	p.net.Partition(grudge)
-	p.record("start-partition", []any{edn.Keyword("isolated"), describe(grudge, p.nodes)})
-	p.next = p.kernel.After(p.delay(), func() {
-		p.Heal()
-		p.next = p.kernel.After(p.delay(), p.start)
-	})
-}
-
-func (p *Partition) delay() time.Duration {
-	return time.Duration(2 * p.random.Float64() * float64(p.interval))
-}
-
-func (p *Partition) record(f string, value any) {
-	p.recorder.RecordOp(history.Op{Time: p.kernel.Now(), Type: history.Info, Process: history.Nemesis, F: f, Value: value})
+// partition cuts the network in one of several ways.
+func partition(net Network, nodes []string) *schedule {
+	return &schedule{
+		start: func(r *rand.Rand) (any, any) {
+			kind := kinds[r.IntN(len(kinds))]
+			grudge := Grudge(kind, nodes, r)
+			net.Partition(grudge)
+			return edn.Keyword(kind), []any{edn.Keyword("isolated"), describe(grudge, nodes)}
+		},
+		stop: func() any {
+			net.Heal()
+			return edn.Keyword("network-healed")
+		},
+	}
 }
 
 func describe(grudge map[string][]string, nodes []string) edn.Map {

@@ -36,6 +36,17 @@ type Network struct {
 	endpoints map[string]Endpoint // nil for one that was detached
 	blocked   map[string]map[string]bool
 	nextID    int64
+	trouble   trouble
+}
+
+// trouble is what is wrong with the network besides partitions.
+type trouble struct {
+	random    *rand.Rand
+	loss      float64
+	duplicate float64
+	reorder   time.Duration
+	slow      map[string]bool
+	slowBy    time.Duration
 }
 
 // New returns a network without endpoints.
@@ -46,6 +57,7 @@ func New(k *kernel.Kernel, latency Latency, journal Recorder) *Network {
 		random:    k.Rand("latency"),
 		journal:   journal,
 		endpoints: map[string]Endpoint{},
+		trouble:   trouble{random: k.Rand("trouble")},
 	}
 }
 
@@ -78,12 +90,53 @@ func (n *Network) Send(src, dest string, body json.RawMessage) error {
 	m := journal.Message{ID: n.nextID, Src: src, Dest: dest, Body: body}
 	n.nextID++
 	n.record(journal.Send, m, "")
-	delay := time.Duration(0)
-	if !m.InvolvesClient() {
-		delay = n.latency.draw(n.random)
+	if m.InvolvesClient() {
+		n.kernel.After(0, func() { n.deliver(m) })
+		return nil
 	}
-	n.kernel.After(delay, func() { n.deliver(m) })
+	delay := n.latency.draw(n.random)
+	t := &n.trouble
+	if t.slow[src] || t.slow[dest] {
+		delay += t.slowBy
+	}
+	switch {
+	case t.loss > 0 && t.random.Float64() < t.loss:
+		n.kernel.After(delay, func() { n.record(journal.Drop, m, "loss") })
+		return nil
+	case t.duplicate > 0 && t.random.Float64() < t.duplicate:
+		n.kernel.After(delay+t.extra(duplicateWithin), func() { n.deliver(m) })
+	}
+	n.kernel.After(delay+t.extra(t.reorder), func() { n.deliver(m) })
 	return nil
+}
+
+// duplicateWithin is how much later than its original a duplicate arrives at most.
+const duplicateWithin = 100 * time.Millisecond
+
+func (t *trouble) extra(most time.Duration) time.Duration {
+	if most == 0 {
+		return 0
+	}
+	return time.Duration(t.random.Float64() * float64(most))
+}
+
+// Lose makes the network lose a fraction of the messages between servers, 0 for
+// none.
+func (n *Network) Lose(fraction float64) { n.trouble.loss = fraction }
+
+// Duplicate makes a fraction of the messages between servers arrive twice.
+func (n *Network) Duplicate(fraction float64) { n.trouble.duplicate = fraction }
+
+// Reorder delays each message between servers by up to the given time, so that
+// they overtake each other.
+func (n *Network) Reorder(most time.Duration) { n.trouble.reorder = most }
+
+// Slow delays all messages between servers from and to the given nodes.
+func (n *Network) Slow(nodes []string, by time.Duration) {
+	n.trouble.slow, n.trouble.slowBy = map[string]bool{}, by
+	for _, id := range nodes {
+		n.trouble.slow[id] = true
+	}
 }
 
 func (n *Network) deliver(m journal.Message) {

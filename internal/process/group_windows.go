@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -20,3 +21,9 @@ func killGroup(p *os.Process) {
 		p.Kill()
 	}
 }
+
+var errNoPause = errors.New("the fault pause cannot be injected into processes on Windows; --engine sim can")
+
+func pauseGroup(*os.Process) error { return errNoPause }
+
+func resumeGroup(*os.Process) error { return errNoPause }

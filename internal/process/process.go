@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +37,9 @@ type Options struct {
 // Engine runs one cluster of nodes.
 type Engine struct {
 	options Options
-	nodes   []*node
-	start   time.Time
+	nodes   []*node // the killed ones, too
+	logs    []io.Closer
+	began   time.Time
 	receive func(journal.Message) error
 
 	mu       sync.Mutex
@@ -59,7 +61,7 @@ type arrival struct {
 // New returns an engine without nodes. It hands every message that a node prints
 // to receive, which returns an error for one that cannot be delivered.
 func New(o Options, receive func(journal.Message) error) *Engine {
-	e := &Engine{options: o, receive: receive, wake: make(chan struct{}, 1), start: time.Now()}
+	e := &Engine{options: o, receive: receive, wake: make(chan struct{}, 1), began: time.Now()}
 	e.room = sync.NewCond(&e.mu)
 	return e
 }
@@ -69,6 +71,8 @@ type node struct {
 	cmd    *exec.Cmd
 	engine *Engine
 	stdin  *outbox
+	log    io.Writer
+	killed bool // by the test: what it still says does not count
 
 	stdoutDone, stderrDone chan struct{}
 	exited                 chan struct{} // then exitErr says how
@@ -79,6 +83,15 @@ type node struct {
 
 // Start starts a node.
 func (e *Engine) Start(id string) (network.Endpoint, error) {
+	log, err := e.options.Log(id)
+	if err != nil {
+		return nil, err
+	}
+	e.logs = append(e.logs, log)
+	return e.start(id, log)
+}
+
+func (e *Engine) start(id string, log io.Writer) (*node, error) {
 	cmd := exec.Command(e.options.Bin, e.options.Args...)
 	cmd.Dir = os.TempDir()
 	ownGroup(cmd)
@@ -96,25 +109,20 @@ func (e *Engine) Start(id string) (network.Endpoint, error) {
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = outW, errW
-	log, err := e.options.Log(id)
-	if err != nil {
-		return nil, err
-	}
 	err = cmd.Start()
 	outW.Close()
 	errW.Close()
 	if err != nil {
 		outR.Close()
 		errR.Close()
-		log.Close()
 		return nil, fmt.Errorf("start node %s: %w", id, err)
 	}
 	n := &node{
-		id: id, cmd: cmd, engine: e, stdin: newOutbox(stdin),
+		id: id, cmd: cmd, engine: e, log: log, stdin: newOutbox(stdin),
 		stdoutDone: make(chan struct{}), stderrDone: make(chan struct{}), exited: make(chan struct{}),
 	}
 	go n.readStdout(outR)
-	go n.readStderr(errR, log)
+	go n.readStderr(errR)
 	go n.wait()
 	e.nodes = append(e.nodes, n)
 	return n, nil
@@ -211,15 +219,14 @@ func (n *node) readLines(r io.Reader) error {
 }
 
 // readStderr copies stderr to the node's log.
-func (n *node) readStderr(r *os.File, log io.WriteCloser) {
+func (n *node) readStderr(r *os.File) {
 	defer close(n.stderrDone)
 	defer r.Close()
-	defer log.Close()
 	br := bufio.NewReaderSize(r, 64<<10)
 	for {
 		line, err := br.ReadSlice('\n')
 		if len(line) > 0 {
-			log.Write(line) // a full disk must not stop the node; the history will say
+			n.log.Write(line) // a full disk must not stop the node; the history will say
 			text := bytes.TrimRight(line, "\r\n")
 			n.output.Stderr(text)
 			if n.engine.options.Stderr != nil {
@@ -264,7 +271,7 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	defer timer.Stop()
 	var buf []arrival
 	for {
-		k.Advance(time.Since(e.start))
+		k.Advance(time.Since(e.began))
 		if k.Stopped() {
 			return k.Err()
 		}
@@ -281,7 +288,7 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 		}
 		wait := time.Hour
 		if next, ok := k.Next(); ok {
-			wait = next - time.Since(e.start)
+			wait = next - time.Since(e.began)
 		}
 		if wait <= 0 {
 			if err := ctx.Err(); err != nil {
@@ -300,6 +307,9 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 }
 
 func (e *Engine) handle(a *arrival) error {
+	if a.node.killed {
+		return nil
+	}
 	if a.err != nil {
 		return a.node.fail(a.err)
 	}
@@ -326,4 +336,55 @@ func (e *Engine) Stop() {
 		waitAtMost(5*time.Second, n.exited)
 		waitAtMost(pipeGrace, n.stdoutDone, n.stderrDone) // a child that left the group may hold them
 	}
+	for _, log := range e.logs {
+		log.Close()
+	}
+}
+
+// find returns the newest process of a node.
+func (e *Engine) find(id string) (*node, error) {
+	for _, n := range slices.Backward(e.nodes) {
+		if n.id == id {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no node %s", id)
+}
+
+// Pause stops a node and its children.
+func (e *Engine) Pause(id string) error {
+	n, err := e.find(id)
+	if err == nil && !n.killed {
+		err = pauseGroup(n.cmd.Process)
+	}
+	return err
+}
+
+// Resume lets them go on.
+func (e *Engine) Resume(id string) error {
+	n, err := e.find(id)
+	if err == nil && !n.killed {
+		err = resumeGroup(n.cmd.Process)
+	}
+	return err
+}
+
+// Kill kills a node and its children.
+func (e *Engine) Kill(id string) error {
+	n, err := e.find(id)
+	if err == nil {
+		n.killed = true
+		n.stdin.close()
+		killGroup(n.cmd.Process)
+	}
+	return err
+}
+
+// Restart starts a node that was killed once more. Its log goes on.
+func (e *Engine) Restart(id string) (network.Endpoint, error) {
+	n, err := e.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return e.start(id, n.log)
 }

@@ -28,7 +28,7 @@ type Config struct {
 	Options         workload.Options
 	Pace            workload.Pace
 	Latency         network.Latency
-	Partition       bool
+	Faults          []string      // of nemesis.Faults
 	NemesisInterval time.Duration // mean
 	Recovery        time.Duration // between the healing of the network and the final operations
 	Seed            uint64
@@ -41,7 +41,11 @@ func (c Config) Validate() error {
 	if err := c.Latency.Validate(); err != nil {
 		return err
 	}
-	_, err := workload.New(c.Workload, c.Options, kernel.New(c.Seed))
+	k := kernel.New(c.Seed)
+	if _, err := nemesis.New(k, c.Faults, nil, nil, c.Options.Nodes, c.NemesisInterval, nil); err != nil {
+		return err
+	}
+	_, err := workload.New(c.Workload, c.Options, k)
 	return err
 }
 
@@ -80,7 +84,7 @@ type Progress struct {
 	Phase                   Phase
 	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
 	Invoked, OK, Fail, Info int
-	Partitioned             bool
+	Faults                  string // those that are going on
 }
 
 const (
@@ -109,7 +113,10 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 		return err
 	}
 	t.load = workload.NewLoad(k, w, c.Options, c.Pace, t, t)
-	t.nemesis = nemesis.NewPartition(k, t.network, c.Options.Nodes, c.NemesisInterval, t)
+	t.nemesis, err = nemesis.New(k, c.Faults, t.network, t, c.Options.Nodes, c.NemesisInterval, t)
+	if err != nil {
+		return err
+	}
 	for _, s := range service.All(k, t.network) {
 		t.network.Attach(s.ID(), s)
 	}
@@ -148,7 +155,7 @@ type test struct {
 	network  *network.Network
 	engine   Engine
 	load     *workload.Load
-	nemesis  *nemesis.Partition
+	nemesis  *nemesis.Nemesis
 	recorder Recorder
 	log      *slog.Logger
 	report   func(Progress)
@@ -159,7 +166,7 @@ type test struct {
 	phaseTotal time.Duration
 
 	invoked, ok, failed, info int
-	partitioned               bool
+	faults                    faults
 }
 
 // every calls f again and again while the run lasts.
@@ -180,7 +187,7 @@ func (t *test) tell() {
 	if t.report != nil {
 		t.report(Progress{
 			Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
-			Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Partitioned: t.partitioned,
+			Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Faults: t.faults.String(),
 		})
 	}
 }
@@ -199,7 +206,7 @@ func (t *test) RecordOp(op history.Op) {
 			t.info++
 		}
 	} else {
-		t.partitioned = op.F == "start-partition"
+		t.faults.observe(op.F)
 		t.log.Info("nemesis", "f", op.F, "value", edn.String(op.Value))
 	}
 	t.recorder.RecordOp(op)
@@ -221,25 +228,31 @@ func (t *test) Close(c *workload.Client) {
 
 // initialize sends init to every node and goes on when all have answered.
 func (t *test) initialize() {
-	ids := make([]any, len(t.config.Options.Nodes))
-	for i, id := range t.config.Options.Nodes {
-		ids[i] = id
-	}
-	pending := len(ids)
+	pending := len(t.config.Options.Nodes)
 	for _, id := range t.config.Options.Nodes {
-		c := t.Open(id)
-		fields := edn.Map{{Key: "node_id", Value: id}, {Key: "node_ids", Value: ids}}
-		c.Call("init", fields, initTimeout, func(_ workload.Reply, err *workload.Error) {
+		t.init(id, func(err *workload.Error) {
 			if err != nil {
 				t.kernel.Stop(initError(id, err))
 				return
 			}
-			t.Close(c)
 			if pending--; pending == 0 {
 				t.prepare()
 			}
 		})
 	}
+}
+
+// init sends init to a node.
+func (t *test) init(id string, done func(*workload.Error)) {
+	ids := make([]any, len(t.config.Options.Nodes))
+	for i, id := range t.config.Options.Nodes {
+		ids[i] = id
+	}
+	c := t.Open(id)
+	c.Call("init", edn.Map{{Key: "node_id", Value: id}, {Key: "node_ids", Value: ids}}, initTimeout, func(_ workload.Reply, err *workload.Error) {
+		t.Close(c)
+		done(err)
+	})
 }
 
 // An InitError is a node that did not answer init as it must.
@@ -269,11 +282,12 @@ func (t *test) prepare() {
 			return
 		}
 		t.enter(Running, t.config.Pace.TimeLimit)
-		if t.config.Partition {
-			t.nemesis.Start()
-		}
+		t.nemesis.Start()
 		t.kernel.After(t.config.Pace.TimeLimit, func() {
 			t.nemesis.Stop()
+			if !t.load.HasFinal() { // nothing will come after the operations in flight
+				t.nemesis.HealNodes()
+			}
 			t.enter(Finishing, 0)
 		})
 		t.load.Run(t.recover)
@@ -286,9 +300,7 @@ func (t *test) recover() {
 		t.kernel.Stop(nil)
 		return
 	}
-	if t.config.Partition {
-		t.nemesis.Heal()
-	}
+	t.nemesis.Heal()
 	t.enter(Recovering, t.config.Recovery)
 	t.kernel.After(t.config.Recovery, func() {
 		t.enter(Final, 0)
@@ -324,8 +336,8 @@ func (c Config) String() string {
 	if c.Latency.Mean > 0 {
 		parts = append(parts, fmt.Sprintf("latency %v %s", c.Latency.Mean, c.Latency.Dist))
 	}
-	if c.Partition {
-		parts = append(parts, "partitions")
+	if len(c.Faults) > 0 {
+		parts = append(parts, "nemesis "+strings.Join(c.Faults, ","))
 	}
 	return strings.Join(parts, ", ")
 }

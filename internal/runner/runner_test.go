@@ -17,6 +17,7 @@ import (
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
+	"glomers/internal/nemesis"
 	"glomers/internal/network"
 	"glomers/internal/workload"
 )
@@ -201,7 +202,7 @@ func configOf(name string, seed uint64) Config {
 		Options:         workload.Options{Nodes: nodes, Concurrency: 6, Topology: "grid", MaxTxnLength: 4, MaxWritesPerKey: 16},
 		Pace:            workload.Pace{Rate: 100, TimeLimit: 20 * time.Second},
 		Latency:         network.Latency{Mean: 10 * time.Millisecond, Dist: network.Exponential},
-		Partition:       true,
+		Faults:          []string{nemesis.FaultPartition},
 		NemesisInterval: 3 * time.Second,
 		Recovery:        10 * time.Second,
 		Seed:            seed,

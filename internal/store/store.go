@@ -71,6 +71,7 @@ type Test struct {
 	MaxWritesPerKey   int       `json:"max-writes-per-key"`
 	Recovery          float64   `json:"recovery"` // seconds
 	Strict            bool      `json:"strict,omitempty"`
+	Hard              bool      `json:"hard,omitempty"`        // in the hard mode of the stage
 	CPUCost           string    `json:"cpu-cost,omitempty"`    // of a message, for simulated nodes
 	NodeMemory        int       `json:"node-memory,omitempty"` // MiB, of simulated nodes
 	Command           string    `json:"command,omitempty"`     // that repeats the run

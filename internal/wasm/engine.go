@@ -53,9 +53,68 @@ func (e *Engine) Start(id string) (network.Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{id: id, engine: e, log: log, files: newFileSystem()}
+	n := &node{id: id, life: 1, engine: e, log: log, files: newFileSystem()}
 	e.nodes = append(e.nodes, n)
 	return n, nil
+}
+
+// find returns the place of a node.
+func (e *Engine) find(id string) (int, error) {
+	for i, n := range e.nodes {
+		if n.id == id {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("there is no node %s", id)
+}
+
+// Pause makes a node stand still. Messages and time wait for it.
+func (e *Engine) Pause(id string) error {
+	i, err := e.find(id)
+	if err == nil {
+		e.nodes[i].paused = true
+	}
+	return err
+}
+
+// Resume lets a node go on.
+func (e *Engine) Resume(id string) error {
+	i, err := e.find(id)
+	if err == nil {
+		e.nodes[i].goOn()
+	}
+	return err
+}
+
+// Kill ends a node at once. It keeps its files.
+func (e *Engine) Kill(id string) error {
+	i, err := e.find(id)
+	if err == nil {
+		e.nodes[i].stop()
+	}
+	return err
+}
+
+// Restart starts a node that was killed, as a new process with its old files.
+func (e *Engine) Restart(id string) (network.Endpoint, error) {
+	i, err := e.find(id)
+	if err != nil {
+		return nil, err
+	}
+	old := e.nodes[i]
+	n := &node{id: id, life: old.life + 1, engine: e, log: old.log, files: old.files, skew: old.skew, clock: e.kernel.Now()}
+	n.files.closeAll()
+	e.nodes[i] = n
+	return n, n.start()
+}
+
+// Skew makes the wall clock of a node show a time that is off by so much.
+func (e *Engine) Skew(id string, by time.Duration) error {
+	i, err := e.find(id)
+	if err == nil {
+		e.nodes[i].skew = by
+	}
+	return err
 }
 
 // interruptEvery is how many events pass between two looks at the context.
@@ -66,7 +125,6 @@ const interruptEvery = 256
 func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	e.kernel, e.ctx = k, ctx
 	for _, n := range e.nodes {
-		n.random = k.Rand("node " + n.id)
 		if err := n.start(); err != nil {
 			return err
 		}

@@ -65,11 +65,16 @@ func newFileSystem() *fileSystem {
 	fs := &fileSystem{}
 	fs.root = fs.create(true)
 	fs.root.entries["tmp"] = fs.create(true)
+	fs.closeAll()
+	return fs
+}
+
+// closeAll leaves open only what every process begins with.
+func (fs *fileSystem) closeAll() {
 	fs.fds = map[uint32]*open{
 		stdin: {standardIO: true}, stdout: {standardIO: true}, stderr: {standardIO: true},
 		rootFD: {file: fs.root, name: "/"},
 	}
-	return fs
 }
 
 func (fs *fileSystem) create(dir bool) *file {

@@ -23,6 +23,7 @@ import (
 // control, and it gives control back in poll_oneoff.
 type node struct {
 	id     string
+	life   int // 1, and one more after each restart
 	engine *Engine
 	log    io.WriteCloser
 	random *rand.Rand
@@ -37,12 +38,13 @@ type node struct {
 	yield  func(struct{}) bool
 	ended  error // why it does not run any more
 
-	inbox [][]byte // lines that wait until the node has time for them
-	size  int      // bytes in inbox
-	busy  bool     // it is handling a message
-	stdin []byte   // what it can read now
-	lines []byte   // of stdout, not complete yet
-	text  []byte   // of stderr, not complete yet
+	inbox  [][]byte // lines that wait until the node has time for them
+	size   int      // bytes in inbox
+	busy   bool     // it is handling a message
+	paused bool
+	stdin  []byte // what it can read now
+	lines  []byte // of stdout, not complete yet
+	text   []byte // of stderr, not complete yet
 
 	clock    time.Duration // what time it is for the node
 	skew     time.Duration // of its wall clock
@@ -60,16 +62,33 @@ func (n *node) Deliver(m journal.Message) {
 	if n.size += len(line); n.size > nodeio.MaxUnread {
 		n.fail(nodeio.Unread(n.size))
 	}
-	if !n.busy {
+	n.work()
+}
+
+// work lets the node begin with its inbox, if it is free to.
+func (n *node) work() {
+	if !n.busy && !n.paused && len(n.inbox) > 0 {
 		n.busy = true
 		n.engine.kernel.After(n.engine.options.CPUCost, n.handle)
 	}
 }
 
+// goOn ends a pause.
+func (n *node) goOn() {
+	n.paused = false
+	if n.ended != nil {
+		return
+	}
+	n.work()
+	if n.waiting && n.alarm == nil {
+		n.setAlarm()
+	}
+}
+
 // handle gives the node the next line of its inbox.
 func (n *node) handle() {
-	if n.ended != nil || len(n.inbox) == 0 {
-		n.busy = false
+	n.busy = false
+	if n.ended != nil || n.paused || len(n.inbox) == 0 {
 		return
 	}
 	line := n.inbox[0]
@@ -83,11 +102,7 @@ func (n *node) handle() {
 	if n.waiting && n.forInput {
 		n.resume()
 	}
-	if len(n.inbox) == 0 {
-		n.busy = false
-		return
-	}
-	n.engine.kernel.After(n.engine.options.CPUCost, n.handle)
+	n.work()
 }
 
 // fuelPerStep bounds how long a node may compute before it waits: a step has so
@@ -98,6 +113,7 @@ const fuelPerStep = 2_000_000_000
 // start runs the program until it waits for the first time.
 func (n *node) start() error {
 	p := n.engine.options.Program
+	n.random = n.engine.kernel.Rand(fmt.Sprintf("node %s life %d", n.id, n.life))
 	var err error
 	if n.heap, err = reserve(p.memory); err != nil {
 		return fmt.Errorf("start node %s: %w", n.id, err)
@@ -173,7 +189,7 @@ func (n *node) alarmAt() time.Duration { return n.alarm.At() }
 func (n *node) ring() {
 	n.alarm = nil
 	switch {
-	case n.ended != nil || !n.waiting:
+	case n.ended != nil || !n.waiting || n.paused:
 	case n.deadline >= 0 && n.engine.kernel.Now() >= n.deadline:
 		n.resume()
 	default:
@@ -202,8 +218,13 @@ func (n *node) stop() {
 		return
 	}
 	n.cancel()
+	if n.ended == nil { // it never ran
+		n.ended = errStopped
+	}
+	n.alarm.Cancel()
 	n.flush()
 	n.heap.Free()
+	n.next = nil
 }
 
 // print takes what the node wrote to stdout. Complete lines go to the network.

@@ -91,6 +91,17 @@ func (l *Load) Prepare(done func(error)) {
 	}
 }
 
+// Reintroduce lets a client do for a node that was restarted what the workload's
+// clients do before the test. Nobody waits for the outcome.
+func (l *Load) Reintroduce(node string) {
+	p, needed := l.workload.(Preparer)
+	if !needed {
+		return
+	}
+	c := l.clients.Open(node)
+	p.Prepare(c, func(error) { l.clients.Close(c) })
+}
+
 func (l *Load) open(w *worker) {
 	w.client = l.clients.Open(w.node)
 	w.session = l.workload.Open(w.client)

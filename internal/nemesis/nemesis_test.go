@@ -1,0 +1,153 @@
+package nemesis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"glomers/checkers/history"
+	"glomers/internal/kernel"
+)
+
+func nodeIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("n%d", i)
+	}
+	return ids
+}
+
+// TestGrudges checks what each kind of partition promises, for any cluster.
+func TestGrudges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 25).Draw(t, "nodes")
+		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+		nodes := nodeIDs(n)
+		grudge := Grudge(kind, nodes, kernel.New(rapid.Uint64().Draw(t, "seed")).Rand("test"))
+		majority := n/2 + 1
+		groups := map[string]int{} // by what they can see
+		for _, node := range nodes {
+			dropped, ok := grudge[node]
+			if !ok || slices.Contains(dropped, node) {
+				t.Fatalf("%s has no grudge, or one against itself: %v", node, dropped)
+			}
+			var sees []string
+			for _, other := range nodes {
+				if !slices.Contains(dropped, other) {
+					sees = append(sees, other)
+				}
+				if slices.Contains(dropped, other) != slices.Contains(grudge[other], node) && kind != MajoritiesRing {
+					t.Fatalf("%s and %s do not drop each other's messages alike", node, other)
+				}
+			}
+			groups[fmt.Sprint(sees)] = len(sees)
+			if kind == MajoritiesRing && len(sees) < majority {
+				t.Fatalf("%s sees only %v of %d nodes", node, sees, n)
+			}
+		}
+		smallest, largest := n, 0
+		for _, size := range groups {
+			smallest, largest = min(smallest, size), max(largest, size)
+		}
+		switch kind {
+		case One:
+			if smallest != 1 || largest != max(n-1, 1) {
+				t.Fatalf("one node is to be cut off: %v", groups)
+			}
+		case MinorityThird:
+			if cut := (n - 1) / 3; largest != n-cut {
+				t.Fatalf("less than a third is to be cut off: %v", groups)
+			}
+		case Majority:
+			if largest != n-n/2 {
+				t.Fatalf("half is to be cut off: %v", groups)
+			}
+		case MajoritiesRing:
+			if n >= 4 && n <= 5 && len(groups) != n {
+				t.Fatalf("no two nodes are to see the same majority: %v", groups)
+			}
+		}
+	})
+}
+
+type recorder struct{ ops []history.Op }
+
+func (r *recorder) RecordOp(op history.Op) { r.ops = append(r.ops, op) }
+
+// world is a cluster that remembers what is wrong with it.
+type world map[string]bool
+
+func (w world) Partition(map[string][]string)        { w["partition"] = true }
+func (w world) Heal()                                { delete(w, "partition") }
+func (w world) Lose(f float64)                       { w.set("loss", f > 0) }
+func (w world) Duplicate(f float64)                  { w.set("duplicate", f > 0) }
+func (w world) Reorder(d time.Duration)              { w.set("reorder", d > 0) }
+func (w world) Slow(nodes []string, d time.Duration) { w.set("slow", len(nodes) > 0 && d > 0) }
+func (w world) Pause(node string)                    { w["pause "+node] = true }
+func (w world) Resume(node string)                   { delete(w, "pause "+node) }
+func (w world) Kill(node string)                     { w["kill "+node] = true }
+func (w world) Restart(node string)                  { delete(w, "kill "+node) }
+func (w world) Skew(node string, d time.Duration)    { w.set("clock "+node, d != 0) }
+func (w world) set(fault string, on bool) {
+	if on {
+		w[fault] = true
+	} else {
+		delete(w, fault)
+	}
+}
+
+// TestSchedule runs each fault by itself, and all of them together: they start
+// and stop in turn, and nothing is left of them in the end.
+func TestSchedule(t *testing.T) {
+	tests := [][]string{Faults}
+	for _, f := range Faults {
+		tests = append(tests, []string{f})
+	}
+	for _, faults := range tests {
+		t.Run(strings.Join(faults, ","), func(t *testing.T) {
+			k := kernel.New(4)
+			w, rec := world{}, &recorder{}
+			n, err := New(k, faults, w, w, nodeIDs(5), 10*time.Second, rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken := 0
+			k.At(0, n.Start)
+			for i := range 1000 {
+				k.At(time.Duration(i)*time.Second, func() { broken += len(w) })
+			}
+			k.At(1000*time.Second, func() {
+				n.Stop()
+				n.Heal()
+			})
+			for k.Step() {
+			}
+			if len(w) > 0 {
+				t.Errorf("still broken: %v", w)
+			}
+			if mean := float64(broken) / 1000 / float64(len(faults)); mean < 0.3 || mean > 0.7 {
+				t.Errorf("a fault is there %.2f of the time, want about half", mean)
+			}
+			last := map[string]string{}
+			changes := 0
+			for i := 0; i < len(rec.ops); i += 2 { // every operation is two records
+				verb, fault, _ := strings.Cut(rec.ops[i].F, "-")
+				if rec.ops[i+1].F != rec.ops[i].F {
+					t.Fatalf("record %d is %s, want %s", i+1, rec.ops[i+1].F, rec.ops[i].F)
+				}
+				if verb == "start" && last[fault] == "start" {
+					t.Errorf("%s starts twice", fault)
+				}
+				last[fault] = verb
+				changes++
+			}
+			if perFault := changes / len(faults); perFault < 60 || perFault > 150 {
+				t.Errorf("%d changes in 1000 s, want about 100", perFault)
+			}
+		})
+	}
+}

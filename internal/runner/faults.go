@@ -1,0 +1,113 @@
+package runner
+
+import (
+	"strings"
+	"time"
+
+	"glomers/internal/network"
+	"glomers/internal/workload"
+)
+
+// Pauser is an engine that can make a node stand still.
+type Pauser interface {
+	Pause(node string) error
+	Resume(node string) error
+}
+
+// Killer is an engine that can kill a node and start it again. The endpoint that
+// it had does nothing any more; Restart returns its new one.
+type Killer interface {
+	Kill(node string) error
+	Restart(node string) (network.Endpoint, error)
+}
+
+// Skewer is an engine that can make the wall clock of a node wrong.
+type Skewer interface {
+	Skew(node string, by time.Duration) error
+}
+
+// UnsupportedError is a fault that the engine cannot inject.
+type UnsupportedError struct{ Fault string }
+
+func (e *UnsupportedError) Error() string {
+	return "the engine cannot inject the fault " + e.Fault
+}
+
+// stopIf ends the run for an error.
+func (t *test) stopIf(err error) {
+	if err != nil {
+		t.kernel.Stop(err)
+	}
+}
+
+// Pause makes a node stand still.
+func (t *test) Pause(node string) {
+	if e, ok := t.engine.(Pauser); ok {
+		t.stopIf(e.Pause(node))
+		return
+	}
+	t.stopIf(&UnsupportedError{"pause"})
+}
+
+// Resume lets it go on.
+func (t *test) Resume(node string) { t.stopIf(t.engine.(Pauser).Resume(node)) }
+
+// Kill ends a node: what is sent to it is lost.
+func (t *test) Kill(node string) {
+	e, ok := t.engine.(Killer)
+	if !ok {
+		t.stopIf(&UnsupportedError{"kill"})
+		return
+	}
+	t.network.Detach(node)
+	t.stopIf(e.Kill(node))
+}
+
+// Restart starts a node that was killed, as at the beginning of the test: it is
+// sent init, and what the clients of the workload send before the test.
+func (t *test) Restart(node string) {
+	e, err := t.engine.(Killer).Restart(node)
+	if err != nil {
+		t.kernel.Stop(err)
+		return
+	}
+	t.network.Attach(node, e)
+	t.init(node, func(err *workload.Error) {
+		if err != nil {
+			t.log.Warn("a node that was restarted did not answer init", "node", node, "error", err)
+			return
+		}
+		t.load.Reintroduce(node)
+	})
+}
+
+// Skew makes the wall clock of a node wrong.
+func (t *test) Skew(node string, by time.Duration) {
+	if e, ok := t.engine.(Skewer); ok {
+		t.stopIf(e.Skew(node, by))
+		return
+	}
+	t.stopIf(&UnsupportedError{"clock"})
+}
+
+// faults are those that are going on.
+type faults []string
+
+func (f *faults) observe(op string) {
+	verb, fault, ok := strings.Cut(op, "-")
+	if !ok {
+		return
+	}
+	kept := faults{}
+	for _, known := range *f {
+		if known != fault {
+			kept = append(kept, known)
+		}
+	}
+	if verb == "start" {
+		kept = append(kept, fault)
+	}
+	*f = kept
+}
+
+func (f faults) String() string { return strings.Join(f, ", ") }
