@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +136,75 @@ func TestDistributions(t *testing.T) {
 			t.Errorf("%v is valid", bad)
 		}
 	}
+}
+
+// TestTrouble: a fifth of the messages between servers is lost, or arrives twice,
+// or late; those of clients never are.
+func TestTrouble(t *testing.T) {
+	const count = 1000
+	run := func(trouble func(*Network)) (*inbox, *inbox, *events) {
+		k, n, rec, boxes := setUp(Latency{10 * time.Millisecond, Constant})
+		trouble(n)
+		for i := range count {
+			send(t, n, "n1", "n2", fmt.Sprint(i))
+			send(t, n, "c1", "n1", fmt.Sprint(i))
+		}
+		for k.Step() {
+		}
+		if len(boxes["n1"].got) != count {
+			t.Errorf("of %d messages from a client, %d arrived", count, len(boxes["n1"].got))
+		}
+		return boxes["n2"], boxes["n1"], rec
+	}
+	between := func(what string, got, least, most int) {
+		t.Helper()
+		if got < least || got > most {
+			t.Errorf("%d %s, want %d to %d", got, what, least, most)
+		}
+	}
+
+	box, _, rec := run(func(n *Network) { n.Lose(0.2) })
+	between("arrived with losses", len(box.got), 750, 850)
+	lost := 0
+	for _, e := range *rec {
+		if strings.HasSuffix(e, "loss") {
+			lost++
+		}
+	}
+	if lost+len(box.got) != count {
+		t.Errorf("%d lost and %d arrived of %d", lost, len(box.got), count)
+	}
+
+	box, _, _ = run(func(n *Network) { n.Duplicate(0.2) })
+	between("arrived with duplicates", len(box.got), 1150, 1250)
+
+	box, _, _ = run(func(n *Network) { n.Reorder(100 * time.Millisecond) })
+	if len(box.got) != count || slices.IsSortedFunc(box.got, func(a, b string) int { return number(a) - number(b) }) {
+		t.Errorf("%d messages came in order", len(box.got))
+	}
+
+	box, _, _ = run(func(n *Network) { n.Slow([]string{"n2"}, 300*time.Millisecond) })
+	if box.got[0] != "310ms 0" {
+		t.Errorf("a slow message came as %s, want 310ms 0", box.got[0])
+	}
+	box, _, _ = run(func(n *Network) {
+		n.Lose(1)
+		n.Duplicate(1)
+		n.Reorder(time.Second)
+		n.Slow([]string{"n2"}, time.Second)
+		n.Lose(0)
+		n.Duplicate(0)
+		n.Reorder(0)
+		n.Slow(nil, 0)
+	})
+	if len(box.got) != count || box.got[0] != "10ms 0" || box.got[count-1] != fmt.Sprintf("10ms %d", count-1) {
+		t.Errorf("trouble that is over remains: %d messages, first %s", len(box.got), box.got[0])
+	}
+}
+
+func number(s string) int {
+	var at, body string
+	fmt.Sscan(s, &at, &body)
+	n, _ := strconv.Atoi(body)
+	return n
 }
