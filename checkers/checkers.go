@@ -63,6 +63,7 @@ type Finding struct {
 	Check   string   `json:"check"`   // such as lost or duplicated
 	Summary string   `json:"summary"` // one sentence
 	Details []string `json:"details,omitempty"`
+	About   []any    `json:"about,omitempty"` // the value or key of the first detail, which the messages that matter mention
 }
 
 // Verdict is what the checker of a workload returns.

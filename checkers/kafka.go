@@ -90,7 +90,7 @@ func (k *kafkaHistory) verdict(errs kafkaErrors) Verdict {
 	v := Verdict{Valid: validIf(len(bad) == 0), Findings: findings}
 	if len(k.invented) > 0 && v.Valid == Valid {
 		v.Valid = Unknown
-		v.Findings = append(v.Findings, Finding{"invented", fmt.Sprintf("%d polled messages were sent by nobody", len(k.invented)), firstFew(k.invented)})
+		v.Findings = append(v.Findings, Finding{"invented", fmt.Sprintf("%d polled messages were sent by nobody", len(k.invented)), firstFew(k.invented), nil})
 	}
 	v.Fields = append(edn.Map{
 		{Key: key("valid?"), Value: v.Valid.MarshalEDN()},
@@ -136,10 +136,14 @@ func kafkaFinding(name string, list []kafkaError) Finding {
 		n = len(counts.(edn.Map))
 	}
 	var details []string
+	var about []any
+	if key, ok := list[0].fields.Get(edn.Keyword("key")); ok {
+		about = []any{key}
+	}
 	for _, e := range list {
 		details = append(details, e.text)
 	}
-	return Finding{name, fmt.Sprintf("%d %s", n, words), firstFew(details)}
+	return Finding{name, fmt.Sprintf("%d %s", n, words), firstFew(details), about}
 }
 
 // kafkaHistory indexes a history by key, message and offset.

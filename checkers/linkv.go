@@ -179,7 +179,7 @@ func fileRune(r rune) rune {
 // explain finds the operation at which every attempt at an order fails: the first
 // acknowledged one that the longest attempt does not include.
 func (k *linKVKey) explain(info porcupine.LinearizationInfo) Finding {
-	f := Finding{Check: "linearizable", Summary: fmt.Sprintf("key %s: no order of its %d operations explains all answers", edn.String(k.key), len(k.ops))}
+	f := Finding{Check: "linearizable", Summary: fmt.Sprintf("key %s: no order of its %d operations explains all answers", edn.String(k.key), len(k.ops)), About: []any{k.key}}
 	var longest []porcupine.Operation
 	for _, part := range info.PartialLinearizationsOperations() {
 		for _, attempt := range part {

@@ -95,7 +95,7 @@ func SetFull(h *history.History, add string) (Verdict, error) {
 	switch {
 	case r.LostCount > 0:
 		r.Valid = Invalid
-		v.Findings = []Finding{{"lost", fmt.Sprintf("%d of %d values were lost", r.LostCount, r.AttemptCount), firstFew(lost)}}
+		v.Findings = []Finding{{"lost", fmt.Sprintf("%d of %d values were lost", r.LostCount, r.AttemptCount), firstFew(lost), []any{r.Lost[0]}}}
 	case r.StableCount == 0:
 		r.Valid = Unknown
 		v.Findings = []Finding{{Check: "stable", Summary: "no value was ever read after it was added, so nothing can be said"}}

@@ -54,9 +54,9 @@ type strict struct {
 }
 
 // report adds a finding if there are details.
-func (s *strict) report(check, summary string, details []string) {
+func (s *strict) report(check, summary string, details []string, about ...any) {
 	if len(details) > 0 {
-		s.findings = append(s.findings, Finding{check, fmt.Sprintf(summary, len(details)), firstFew(details)})
+		s.findings = append(s.findings, Finding{check, fmt.Sprintf(summary, len(details)), firstFew(details), about})
 	}
 }
 
@@ -138,6 +138,7 @@ func (s *strict) set(add string) error {
 	}
 	reads := s.lastReads(add)
 	var missing []string
+	var first []any // the first value that is missing
 	for _, node := range sortedNames(reads) {
 		values, _ := sequence(reads[node].Value)
 		present := map[any]bool{}
@@ -146,13 +147,16 @@ func (s *strict) set(add string) error {
 		}
 		for _, k := range known {
 			if !present[mapKey(k.value)] {
+				if first == nil {
+					first = []any{k.value}
+				}
 				missing = append(missing, fmt.Sprintf("%s was acknowledged to process %d by %s at %.3f s, and the final read of %s at %.3f s lacks it",
 					edn.String(k.value), k.op.Process, s.nodeOf(k.op), k.op.Time.Seconds(), node, reads[node].Time.Seconds()))
 			}
 		}
 	}
 	s.everyNodeRead(reads)
-	s.report("not-everywhere", "%d acknowledged values are missing from the final read of some node", missing)
+	s.report("not-everywhere", "%d acknowledged values are missing from the final read of some node", missing, first...)
 	s.report("duplicates", "%d values came more than once in a read", duplicates)
 	s.report("invented", "%d values were read that nobody had sent", invented)
 	return nil

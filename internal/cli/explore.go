@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
+	"glomers/internal/store"
 	"glomers/internal/trial"
 	"glomers/stages"
 )
@@ -83,22 +84,27 @@ func (a *app) simulated(cmd *cobra.Command, f *testFlags, args []string) (*stage
 	}
 	var tests []trial.Test
 	for _, p := range plan {
-		tests = append(tests, trial.Test{
-			Config: config(p.test, &p.flags),
-			Check:  p.test.CheckOptions(),
-			Engine: func() trial.Engine { return subject.engine(&p.flags, p.test.Args, noFiles{}, discard) },
-			Limits: func(r *checkers.Results) (missed []string) {
-				for _, c := range criteria {
-					if !c.Met(r) {
-						missed = append(missed, c.String())
-					}
-				}
-				return missed
-			},
-			Figures: figures(stage),
-		})
+		tests = append(tests, newTrial(p.test, &p.flags, subject, criteria, figures(stage)))
 	}
 	return stage, tests, subject, nil
+}
+
+// newTrial makes a trial of a test under the limits of a stage.
+func newTrial(t store.Test, f *testFlags, s *subject, criteria []stages.Criterion, figures func(*checkers.Results) []trial.Figure) trial.Test {
+	return trial.Test{
+		Config: config(t, f),
+		Check:  t.CheckOptions(),
+		Engine: func() trial.Engine { return s.engine(f, t.Args, noFiles{}, discard) },
+		Limits: func(r *checkers.Results) (missed []string) {
+			for _, c := range criteria {
+				if !c.Met(r) {
+					missed = append(missed, c.String())
+				}
+			}
+			return missed
+		},
+		Figures: figures,
+	}
 }
 
 // noFiles throws away what nodes leave behind.
@@ -230,18 +236,7 @@ func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
 // asTest is the command that runs one of the seeds and keeps the run.
 func (a *app) asTest(seed uint64) string {
-	words := []string{"test"}
-	for i := 1; i < len(a.words); i++ {
-		switch word := a.words[i]; {
-		case word == "--":
-			words = append(words, a.words[i:]...)
-			i = len(a.words)
-		case word == "--seeds" || word == "--jobs":
-			i++
-		case strings.HasPrefix(word, "--seeds=") || strings.HasPrefix(word, "--jobs="):
-		default:
-			words = append(words, word)
-		}
-	}
+	words := append([]string{"test"}, a.words[1:]...)
+	words = withoutFlag(withoutFlag(words, "seeds"), "jobs")
 	return repeat(words, seed)
 }

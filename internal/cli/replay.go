@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glomers/checkers"
+	"glomers/checkers/history"
+	"glomers/internal/runner"
+	"glomers/internal/store"
+	"glomers/internal/trace"
+)
+
+// replay runs a recorded run again and tells what happened in it.
+func (a *app) replay() *cobra.Command {
+	var all, logStderr bool
+	var about []string
+	var lines int
+	cmd := &cobra.Command{
+		Use:   "replay [RUN]",
+		Short: "Repeat a simulated run, and tell what happened, message by message",
+		Long: "Repeat the simulated run in a directory of the store (default: store/latest) and make sure that it is the\n" +
+			"same. Then print its operations and the messages between servers that have to do with what went wrong.\n" +
+			"A run of real processes cannot be repeated; of that, what was recorded is told.",
+		Example: "  glomers replay\n  glomers replay store/latest --about 17",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := filepath.Join("store", "latest")
+			if len(args) == 1 {
+				path = args[0]
+			}
+			r, err := openRun(path)
+			if err != nil {
+				return err
+			}
+			if r.test == nil {
+				return fmt.Errorf("%s has no %s, so it is not a run of glomers; glomers check can read it", path, store.TestJSON)
+			}
+			if r.test.Engine == engineSim {
+				if err := a.repeatRun(cmd.Context(), r, logStderr); err != nil {
+					return err
+				}
+			} else {
+				a.err.printf("%s the nodes were processes: this is what was recorded, not a repetition\n", a.err.warn("note:"))
+			}
+			var values []any
+			for _, v := range about {
+				values = append(values, v)
+			}
+			if values == nil && !all {
+				values = a.matter(r)
+			}
+			if all {
+				values = nil
+			}
+			return a.printTrace(r, values, lines)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "show every message")
+	cmd.Flags().StringArrayVar(&about, "about", nil, "show what mentions this `value` or key; may be given several times (default: that of the first error)")
+	cmd.Flags().IntVar(&lines, "lines", 120, "show at most so many lines, the last ones; 0 for all")
+	cmd.Flags().BoolVar(&logStderr, "log-stderr", false, "show what nodes print on stderr")
+	return cmd
+}
+
+// repeatRun runs a recorded run again, in a store that is thrown away, and
+// compares the records.
+func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) error {
+	t := *r.test
+	cost, err := time.ParseDuration(t.CPUCost)
+	if err != nil {
+		return fmt.Errorf("%s: cpu-cost: %w", filepath.Join(r.dir, store.TestJSON), err)
+	}
+	scratch, err := os.MkdirTemp("", "glomers-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	f := &testFlags{cpuCost: cost, nodeMemory: t.NodeMemory, store: scratch, logStderr: logStderr}
+	solution := target{dir: t.Solution}
+	if strings.HasSuffix(t.Solution, ".wasm") {
+		solution = target{wasm: t.Solution}
+	}
+	s, err := a.prepare(ctx, solution, f, engineSim, scratch)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	run, err := store.Create(scratch, t)
+	if err != nil {
+		return err
+	}
+	log := a.logger(f, run.LogWriter())
+	runErr := runner.Run(ctx, config(t, f), s.engine(f, t.Args, run, log), run, log, nil)
+	if err := run.Close(); err != nil {
+		return err
+	}
+	if runner.IsInterrupt(runErr) {
+		return errors.New("interrupted")
+	}
+	for _, name := range []string{store.HistoryEDN, store.Journal} {
+		recorded, err := hashOf(filepath.Join(r.dir, name))
+		if err != nil {
+			return err
+		}
+		again, err := hashOf(filepath.Join(run.Dir, name))
+		if err != nil {
+			return err
+		}
+		if recorded != again {
+			return fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.dir, name, t.Solution)
+		}
+	}
+	a.err.printf("%s the same run again: seed %d, %d operations\n", a.err.good("✓"), t.Seed, run.Operations())
+	return nil
+}
+
+func hashOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// matter returns the value or key that the first error of a run is about.
+func (a *app) matter(r *recordedRun) []any {
+	h, err := history.ReadFile(r.history)
+	if err != nil {
+		return nil
+	}
+	results, err := checkers.Check(h, r.net, r.test.CheckOptions())
+	if err != nil {
+		return nil // a run that ended early: all of it matters
+	}
+	findings := results.Findings
+	if results.Strict != nil {
+		findings = append(findings[:len(findings):len(findings)], results.Strict.Errors...)
+	}
+	if len(findings) > 0 {
+		f := findings[0]
+		a.out.printf("%s %s\n", a.out.bad(f.Check+":"), f.Summary)
+		if len(f.Details) > 0 {
+			a.out.printf("  %s\n", strings.ReplaceAll(f.Details[0], "\n", "\n  "))
+		}
+		a.out.printf("\n")
+		return f.About
+	}
+	return nil
+}
+
+func (a *app) printTrace(r *recordedRun, about []any, most int) error {
+	h, err := history.ReadFile(r.history)
+	if err != nil {
+		return err
+	}
+	t := trace.New(about)
+	t.AddHistory(h)
+	recorded := store.Recorded{Dir: r.dir}
+	if _, err := recorded.Messages(t.Add); err != nil {
+		return err
+	}
+	lines, left := t.Lines(most)
+	if left > 0 {
+		a.out.printf("%s\n", a.out.dim(fmt.Sprintf("(%d lines before these: --lines 0 shows all)", left)))
+	}
+	for _, l := range lines {
+		a.out.printf("%s\n", l)
+	}
+	return nil
+}

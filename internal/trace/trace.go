@@ -1,0 +1,159 @@
+// Package trace tells what happened in a run, operation by operation and message
+// by message, from its history and its journal.
+package trace
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+)
+
+// Trace collects the events of a run.
+type Trace struct {
+	about   []string // texts of values, nil for all
+	lines   []line
+	flights map[int64]int // message → its line
+}
+
+type line struct {
+	at   time.Duration
+	text string
+}
+
+// New returns a trace of what mentions one of the values, of everything if there
+// are none. Operations of the nemesis are always part of it.
+func New(about []any) *Trace {
+	t := &Trace{flights: map[int64]int{}}
+	for _, v := range about {
+		text := edn.String(v)
+		if s, ok := v.(string); ok {
+			text = s
+		}
+		t.about = append(t.about, text)
+	}
+	return t
+}
+
+// AddHistory takes the operations.
+func (t *Trace) AddHistory(h *history.History) {
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if op.Client() && !t.matters(edn.ToJSON(op.Value)) {
+			continue
+		}
+		who := fmt.Sprintf("process %d", op.Process)
+		if !op.Client() {
+			who = "nemesis"
+		}
+		text := fmt.Sprintf("%-12s %s %s %s", who, op.Type, op.F, shorten(edn.String(op.Value)))
+		if op.Error != nil {
+			text += " " + shorten(edn.String(op.Error))
+		}
+		t.lines = append(t.lines, line{op.Time, text})
+	}
+}
+
+// Add takes the next event of the journal. Messages of clients are left out: their
+// operations say the same.
+func (t *Trace) Add(e journal.Event) {
+	m := &e.Message
+	if e.Kind == journal.Send {
+		if m.InvolvesClient() || !t.matters(m.Body) {
+			return
+		}
+		t.flights[m.ID] = len(t.lines)
+		t.lines = append(t.lines, line{e.Time, fmt.Sprintf("  %s → %s  %s", m.Src, m.Dest, shorten(string(m.Body)))})
+		return
+	}
+	i, ok := t.flights[m.ID]
+	if !ok {
+		return
+	}
+	if e.Kind == journal.Drop {
+		t.lines[i].text += fmt.Sprintf("  ✗ lost at %s: %s", seconds(e.Time), e.Reason)
+	} else if took := e.Time - t.lines[i].at; took > 0 {
+		t.lines[i].text += fmt.Sprintf("  (arrives at %s)", seconds(e.Time))
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
+
+func shorten(s string) string {
+	const width = 160
+	if r := []rune(s); len(r) > width {
+		return string(r[:width]) + "…"
+	}
+	return s
+}
+
+// matters reports whether a JSON text mentions one of the values.
+func (t *Trace) matters(text []byte) bool {
+	if t.about == nil {
+		return true
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return false
+	}
+	if body, ok := v.(map[string]any); ok {
+		delete(body, "msg_id")
+		delete(body, "in_reply_to")
+	}
+	return t.mentions(v)
+}
+
+func (t *Trace) mentions(v any) bool {
+	is := func(s string) bool {
+		for _, a := range t.about {
+			if a == s {
+				return true
+			}
+		}
+		return false
+	}
+	switch v := v.(type) {
+	case string:
+		return is(v)
+	case json.Number:
+		return is(v.String())
+	case []any:
+		for _, x := range v {
+			if t.mentions(x) {
+				return true
+			}
+		}
+	case map[string]any:
+		for k, x := range v { // the order does not show
+			if is(k) || t.mentions(x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Lines returns the trace in order, at most so many lines: the last ones, for 0
+// all. The second result is how many were left out.
+func (t *Trace) Lines(most int) ([]string, int) {
+	sort.SliceStable(t.lines, func(i, j int) bool { return t.lines[i].at < t.lines[j].at })
+	lines := t.lines
+	left := 0
+	if most > 0 && len(lines) > most {
+		left = len(lines) - most
+		lines = lines[left:]
+	}
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = strings.TrimRight(fmt.Sprintf("%11s  %s", seconds(l.at), l.text), " ")
+	}
+	return out, left
+}
