@@ -183,8 +183,11 @@ func fdRead(n *node, args []uint64) errno {
 		return eBADF
 	}
 	if uint32(args[0]) == stdin {
-		if len(n.stdin) == 0 {
+		if len(n.stdin) == 0 && n.nonblocking {
 			return eAGAIN
+		}
+		if len(n.stdin) == 0 {
+			n.wait(-1, true)
 		}
 		total, e := n.buffers(args[1], args[2], func(buf []byte) int {
 			done := copy(buf, n.stdin)
@@ -332,8 +335,9 @@ func (o *open) filetype() byte {
 	return filetypeRegular
 }
 
-// fdStat says that standard input does not block: a runtime then waits for it in
-// poll_oneoff, together with its timers.
+// fdStat says that standard input does not block: a runtime that asks, as Go's
+// does, waits for it in poll_oneoff, together with its timers. For a program that
+// never asked, such as one in C, reading it blocks.
 func fdStat(n *node, args []uint64) errno {
 	o := n.files.get(args[0])
 	if o == nil {
@@ -348,6 +352,7 @@ func fdStat(n *node, args []uint64) errno {
 	flags := uint16(0)
 	if uint32(args[0]) == stdin {
 		flags |= flagNonblock
+		n.nonblocking = true
 	}
 	if o.appending {
 		flags |= flagAppend

@@ -38,13 +38,14 @@ type node struct {
 	yield  func(struct{}) bool
 	ended  error // why it does not run any more
 
-	inbox  [][]byte // lines that wait until the node has time for them
-	size   int      // bytes in inbox
-	busy   bool     // it is handling a message
-	paused bool
-	stdin  []byte // what it can read now
-	lines  []byte // of stdout, not complete yet
-	text   []byte // of stderr, not complete yet
+	inbox       [][]byte // lines that wait until the node has time for them
+	size        int      // bytes in inbox
+	busy        bool     // it is handling a message
+	paused      bool
+	stdin       []byte // what it can read now
+	nonblocking bool   // it knows that reading stdin does not wait
+	lines       []byte // of stdout, not complete yet
+	text        []byte // of stderr, not complete yet
 
 	clock    time.Duration // what time it is for the node
 	skew     time.Duration // of its wall clock
