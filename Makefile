@@ -9,7 +9,9 @@ SOLUTION ?=
 BIN ?=
 ARGS ?=
 
-.PHONY: build list stages test lint $(STAGES:%=stage-%)
+SEEDS ?= 1000
+
+.PHONY: build list stages seeds test lint $(STAGES:%=stage-%)
 
 build:
 	@go build -o bin/glomers ./cmd/glomers
@@ -20,6 +22,13 @@ $(STAGES:%=stage-%): stage-%: build
 # All stages, one after the other; it ends with the first that fails.
 stages:
 	@for stage in $(STAGES); do $(MAKE) --no-print-directory stage-$$stage || exit; done
+
+# Many seeds of every stage's reference solution, then of its hard mode. A
+# thousand take some hours.
+seeds: build
+	@for stage in $(STAGES); do \
+		bin/glomers explore $$stage --seeds $(SEEDS) && bin/glomers explore $$stage --seeds $(SEEDS) --hard || exit; \
+	done
 
 list: build
 	@bin/glomers list

@@ -85,11 +85,12 @@ func (a *app) listJSON(passes map[string]store.Pass) error {
 		Workload   string   `json:"workload"`
 		Flags      []string `json:"flags"`
 		Criteria   []string `json:"criteria"`
+		Hard       []string `json:"hard"` // the options of its hard mode
 		LastPassed string   `json:"last-passed,omitempty"`
 	}
 	var out []entry
 	for _, s := range stages.All() {
-		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), ""}
+		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, ""}
 		if p, ok := passes[s.ID]; ok {
 			e.LastPassed = p.When.Format("2006-01-02T15:04:05Z07:00")
 		}

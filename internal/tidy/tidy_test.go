@@ -81,6 +81,11 @@ func TestImports(t *testing.T) {
 		{func(p string) bool { return within(p, handlers...) }, []string{"os", "os/", "net", "net/", "sync", "sync/", "log", "log/", "context", "io/"}, ""},
 		{func(p string) bool { return within(p, "internal") && !within(p, "internal/cli", "internal/stagetest") },
 			[]string{"flag", "github.com/spf13/", "github.com/jedib0t/", "github.com/schollz/", "golang.org/x/term"}, ""},
+		{func(p string) bool { return within(p, "internal/trace", "internal/report") },
+			[]string{"glomers/internal/runner", "glomers/internal/kernel", "glomers/internal/network"}, ""},
+		{func(p string) bool { return within(p, "internal/wasm", "internal/process", "internal/nodeio") },
+			[]string{"glomers/internal/runner", "glomers/internal/store", "glomers/internal/cli", "glomers/stages"}, ""},
+		{func(p string) bool { return within(p, "internal/wasm") }, []string{"net", "net/", "os/exec", "math/rand"}, ""},
 		{func(p string) bool { return within(p, "internal/store", "internal/solution") },
 			[]string{"glomers/internal/runner", "glomers/internal/kernel", "glomers/internal/network"}, ""},
 		{func(p string) bool { return within(p, "internal/kernel") }, []string{"glomers/"}, ""},
@@ -171,6 +176,19 @@ func TestTopLevel(t *testing.T) {
 	for _, file := range strings.Fields(string(out)) {
 		if top, _, _ := strings.Cut(file, "/"); !slices.Contains(allowed, top) {
 			t.Errorf("%s does not belong at the top level", file)
+		}
+	}
+}
+
+// TestHardModes keeps the table of hard modes in docs up to date.
+func TestHardModes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "simulation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range stages.All() {
+		if row := "| " + s.ID + " | `" + strings.Join(s.Hard.Flags, " ") + "` | " + s.Hard.Why + " |"; !strings.Contains(string(text), row) {
+			t.Errorf("docs/simulation.md lacks the row: %s", row)
 		}
 	}
 }
