@@ -82,14 +82,15 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	}
 	defer unlock()
 	env := []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0"}
-	err = build(ctx, dir, kept, env)
+	flags := []string{"-trimpath", "-buildvcs=false"} // the same module wherever and whenever it is built
+	err = build(ctx, dir, kept, env, flags...)
 	var failed *BuildError
 	if !errors.As(err, &failed) {
 		return kept, err
 	}
 	// Some libraries have a variant without a terminal for this tag, such as
 	// github.com/sirupsen/logrus.
-	tagged := build(ctx, dir, kept, env, "-tags=appengine")
+	tagged := build(ctx, dir, kept, env, append(flags, "-tags=appengine")...)
 	if tagged == nil {
 		return kept, nil
 	}

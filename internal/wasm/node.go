@@ -185,8 +185,6 @@ func (n *node) setAlarm() {
 	n.alarm = n.engine.kernel.At(n.deadline, n.ring)
 }
 
-func (n *node) alarmAt() time.Duration { return n.alarm.At() }
-
 func (n *node) ring() {
 	n.alarm = nil
 	switch {
