@@ -45,10 +45,13 @@ func (a *app) maelstrom() *cobra.Command {
 		Long: "Run a test. The options are those of Maelstrom's test command, with the same names, defaults and\n" +
 			"meaning; arguments that are not options go to the node.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.bin == "" {
+			switch {
+			case f.bin == "" && f.wasm == "":
 				return errors.New("expected --bin PATH, the executable to test")
+			case f.bin != "" && f.wasm != "":
+				return fmt.Errorf("both --bin %s and --wasm %s are given; expected one of them", f.bin, f.wasm)
 			}
-			return a.runTests(cmd, f, target{bin: f.bin, args: args}, nil)
+			return a.runTests(cmd, f, target{bin: f.bin, wasm: f.wasm, args: args}, nil)
 		},
 	}
 	test.Flags().StringVarP(&f.workload, "workload", "w", "lin-kv", "what to test: "+strings.Join(checkers.Workloads(), ", "))
