@@ -123,17 +123,16 @@ func listInternal(txns []txn, found anomalies) {
 		tail bool // only the end of the list is known
 	}
 	for _, t := range txns {
-		if t.op.Type != history.OK {
+		if t.op.Type != history.OK || !repeatsKey(t.mops) {
 			continue
 		}
 		state := map[any]expectation{}
-		seen := map[valueID]mop{}
 		reported, future := false, false
-		for _, m := range t.mops {
+		for i, m := range t.mops {
 			key := mapKey(m.key)
 			e, known := state[key]
 			if m.write {
-				if read, ok := seen[idOf(m.key, m.value)]; ok && !future {
+				if read, ok := readBefore(t.mops[:i], m); ok && !future {
 					future = true
 					found.add("future-read", anomaly{
 						ednMap("op", taggedOp(t.op), "mop", read.raw, "element", m.value),
@@ -144,11 +143,6 @@ func listInternal(txns []txn, found anomalies) {
 				continue
 			}
 			list := elements(m)
-			for _, x := range list {
-				if id := idOf(m.key, x); seen[id].raw == nil {
-					seen[id] = m
-				}
-			}
 			if known && !reported && !agrees(list, e.list, e.tail) {
 				reported = true
 				expected := append([]any(nil), e.list...)
@@ -164,6 +158,22 @@ func listInternal(txns []txn, found anomalies) {
 			state[key] = expectation{list, false}
 		}
 	}
+}
+
+// readBefore returns the first read that shows what is appended only after it.
+func readBefore(mops []mop, write mop) (mop, bool) {
+	id := idOf(write.key, write.value)
+	for _, m := range mops {
+		if m.write || mapKey(m.key) != id.key {
+			continue
+		}
+		for _, e := range elements(m) {
+			if mapKey(e) == id.value {
+				return m, true
+			}
+		}
+	}
+	return mop{}, false
 }
 
 func agrees(list, expected []any, tail bool) bool {
@@ -189,8 +199,12 @@ func isPrefix(a, b []any) bool {
 }
 
 func listDuplicates(txns []txn) (found []anomaly) {
+	count := map[any]int64{}
 	reads(txns, func(t txn, m mop) {
-		count := map[any]int64{}
+		if len(count) > 100 { // clearing a large map takes long even when it is empty
+			count = map[any]int64{}
+		}
+		clear(count)
 		duplicated := edn.Map{}
 		for _, e := range elements(m) {
 			if count[mapKey(e)]++; count[mapKey(e)] == 2 {
@@ -221,25 +235,34 @@ type lists struct {
 }
 
 type list struct {
-	key     any
-	reads   [][]any         // distinct observed values, the shortest first
-	order   []any           // the longest one without repetitions
-	index   map[any]int32   // into order
-	writer  map[any]int32   // element → vertex
-	readers map[any][]int32 // last element of an observed value → vertices; initList for the empty one
-	append  any             // the last one of a transaction that may have committed
-	appends int             // of all transactions
-	seen    map[string]bool
+	key      any
+	elements []element     // the first one stands for the empty list
+	index    map[any]int32 // into elements, by value
+	reads    [][]any       // distinct observed values, the shortest first
+	order    []int32       // the longest of them without repetitions, as elements
+	appends  int           // of all transactions
 }
 
-type initialList struct{}
+// element is one that some transaction appended, or read at the end of the list.
+type element struct {
+	value   any
+	writer  int32   // vertex, or noWriter
+	at      int32   // its place in the order, or noPlace if nobody read it
+	readers []int32 // vertices of the transactions that read the list up to it
+	reads   [][]any // distinct observed values that end with it
+}
 
-var initList = initialList{}
+const (
+	noWriter = -1
+	noPlace  = -1
+)
 
 func newLists(txns []txn) *lists {
 	committed, ops := possible(txns)
 	l := &lists{graph: newDepGraph(ops), txns: committed, byKey: map[any]*list{}}
+	mops := 0
 	for _, t := range txns {
+		mops += len(t.mops)
 		for _, m := range t.mops {
 			if m.write {
 				l.list(m.key).appends++
@@ -251,8 +274,7 @@ func newLists(txns []txn) *lists {
 			k := l.list(m.key)
 			switch {
 			case m.write:
-				k.writer[mapKey(m.value)] = int32(v)
-				k.append = m.value
+				k.element(m.value).writer = int32(v)
 			case t.op.Type == history.OK:
 				k.observe(elements(m), int32(v))
 			}
@@ -261,6 +283,7 @@ func newLists(txns []txn) *lists {
 	for _, k := range l.keys {
 		k.settle()
 	}
+	l.graph.reasons = make([]reason, 0, mops) // at most one for each
 	return l
 }
 
@@ -268,43 +291,57 @@ func (l *lists) list(key any) *list {
 	id := mapKey(key)
 	k := l.byKey[id]
 	if k == nil {
-		k = &list{key: key, index: map[any]int32{}, writer: map[any]int32{}, readers: map[any][]int32{}, seen: map[string]bool{}}
+		k = &list{key: key, elements: []element{{writer: noWriter, at: noPlace}}, index: map[any]int32{}}
 		l.byKey[id] = k
 		l.keys = append(l.keys, k)
 	}
 	return k
 }
 
+// element returns the element with a value, which is added if it is new.
+func (k *list) element(value any) *element {
+	id := mapKey(value)
+	i, ok := k.index[id]
+	if !ok {
+		i = int32(len(k.elements))
+		k.index[id] = i
+		k.elements = append(k.elements, element{value: value, writer: noWriter, at: noPlace})
+	}
+	return &k.elements[i]
+}
+
 func (k *list) observe(value []any, vertex int32) {
-	if len(value) == 0 {
-		k.readers[initList] = append(k.readers[initList], vertex)
-		return
+	last := &k.elements[0]
+	if len(value) > 0 {
+		last = k.element(value[len(value)-1])
 	}
-	last := mapKey(value[len(value)-1])
-	k.readers[last] = append(k.readers[last], vertex)
-	// Nearly all reads are prefixes of each other: only others need to be kept.
-	id := edn.Canonical(value)
-	if !k.seen[id] {
-		k.seen[id] = true
-		k.reads = append(k.reads, value)
+	last.readers = append(last.readers, vertex)
+	for _, read := range last.reads {
+		if len(read) == len(value) && isPrefix(read, value) {
+			return
+		}
 	}
+	last.reads = append(last.reads, value)
 }
 
 // settle derives the order of the appends. A key with a single append needs no
 // read: it was empty before and has one element after it.
 func (k *list) settle() {
-	if k.appends == 1 && k.append != nil {
-		k.reads = [][]any{{k.append}}
+	for i := range k.elements[1:] {
+		e := &k.elements[1+i]
+		if k.appends == 1 && e.writer != noWriter {
+			k.reads = [][]any{{e.value}}
+			break
+		}
+		k.reads = append(k.reads, e.reads...)
 	}
 	sort.SliceStable(k.reads, func(i, j int) bool { return len(k.reads[i]) < len(k.reads[j]) })
-	k.seen = nil
-	if len(k.reads) == 0 {
-		return
-	}
-	for _, e := range k.reads[len(k.reads)-1] {
-		if _, ok := k.index[mapKey(e)]; !ok {
-			k.index[mapKey(e)] = int32(len(k.order))
-			k.order = append(k.order, e)
+	if len(k.reads) > 0 {
+		for _, value := range k.reads[len(k.reads)-1] {
+			if e := k.element(value); e.at == noPlace {
+				e.at = int32(len(k.order))
+				k.order = append(k.order, k.index[mapKey(value)])
+			}
 		}
 	}
 }
@@ -327,19 +364,16 @@ func (l *lists) incompatible() (found []anomaly) {
 // dirtyUpdates finds committed appends that follow those of failed transactions,
 // and returns the elements that nobody appended.
 func (l *lists) dirtyUpdates(txns []txn, found anomalies) (invented []string) {
-	writers := map[valueID]*history.Op{}
-	for _, t := range txns {
-		for _, m := range t.mops {
-			if m.write {
-				writers[idOf(m.key, m.value)] = t.op
-			}
-		}
-	}
+	aborted := failedWrites(txns)
 	for _, k := range l.keys {
 		var failed *history.Op
 		var values []any
-		for _, e := range k.order {
-			writer := writers[idOf(k.key, e)]
+		for _, i := range k.order {
+			e := k.elements[i].value
+			writer := aborted[idOf(k.key, e)]
+			if v := k.elements[i].writer; v != noWriter {
+				writer = l.txns[v].op
+			}
 			if writer == nil {
 				invented = append(invented, fmt.Sprintf("key %s: %s", edn.String(k.key), edn.String(e)))
 				continue
@@ -373,9 +407,9 @@ func (l *lists) link() {
 			if m.write {
 				l.linkAppend(k, int32(v), m.value)
 			} else if list := elements(m); len(list) > 0 {
-				last := list[len(list)-1]
-				if w, ok := k.writer[mapKey(last)]; ok {
-					l.graph.link(w, int32(v), wr, l.graph.reason(reason{k.key, last, nil}))
+				last := k.element(list[len(list)-1])
+				if last.writer != noWriter {
+					l.graph.link(last.writer, int32(v), wr, l.graph.reason(reason{k.key, last.value, nil}))
 				}
 			}
 		}
@@ -384,24 +418,20 @@ func (l *lists) link() {
 
 // linkAppend relates an append to the element before it. One that nobody read
 // comes after all that were.
-func (l *lists) linkAppend(k *list, v int32, e any) {
-	at, ok := k.index[mapKey(e)]
-	if !ok {
-		at = int32(len(k.order))
+func (l *lists) linkAppend(k *list, v int32, value any) {
+	at := int(k.element(value).at)
+	if at == noPlace {
+		at = len(k.order)
 	}
-	var before any = initList
-	var previous any
+	previous := &k.elements[0]
 	if at > 0 {
-		previous = k.order[at-1]
-		before = mapKey(previous)
+		previous = &k.elements[k.order[at-1]]
 	}
-	why := l.graph.reason(reason{k.key, previous, e})
-	if at > 0 {
-		if w, ok := k.writer[before]; ok {
-			l.graph.link(w, v, ww, why)
-		}
+	why := l.graph.reason(reason{k.key, previous.value, value})
+	if previous.writer != noWriter {
+		l.graph.link(previous.writer, v, ww, why)
 	}
-	for _, reader := range k.readers[before] {
+	for _, reader := range previous.readers {
 		l.graph.link(reader, v, rw, why)
 	}
 }

@@ -82,7 +82,7 @@ func registerReads(txns []txn, values map[valueID]*history.Op, text func(mop, *h
 // wrote before.
 func registerInternal(txns []txn) (found []anomaly) {
 	for _, t := range txns {
-		if t.op.Type != history.OK {
+		if t.op.Type != history.OK || !repeatsKey(t.mops) {
 			continue
 		}
 		state := map[any]any{}
@@ -272,6 +272,13 @@ func (r *registers) cyclic() (found []anomaly) {
 
 // link adds the dependencies of data.
 func (r *registers) link() {
+	reasons := 0
+	for _, k := range r.keys {
+		for i := range k.versions {
+			reasons += 2 + len(k.versions[i].next)
+		}
+	}
+	r.graph.reasons = make([]reason, 0, reasons) // at most
 	for _, k := range r.keys {
 		for i := range k.versions {
 			v := &k.versions[i]

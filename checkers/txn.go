@@ -37,6 +37,9 @@ func finalTxns(h *history.History, write edn.Keyword, shape string) ([]txn, erro
 
 func selectTxns(h *history.History, write edn.Keyword, shape string, final bool) ([]txn, error) {
 	var out []txn
+	if !final {
+		out = make([]txn, 0, len(h.Ops)/2)
+	}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if !op.Client() || op.F != "txn" || op.Final != final {
@@ -219,15 +222,15 @@ var anomalyWords = map[string]string{
 // lostUpdates finds transactions that read the same version of a key and each
 // wrote a new one.
 func lostUpdates(txns []txn) (found []anomaly) {
-	type version struct{ key, value any }
 	type group struct {
 		key, value any
 		txns       []*history.Op
 	}
-	groups := map[version]*group{}
+	first := map[valueID]*history.Op{}
+	groups := map[valueID]*group{} // of two and more
 	var order []*group
 	for _, t := range txns {
-		if t.op.Type != history.OK {
+		if t.op.Type != history.OK || !repeatsKey(t.mops) {
 			continue
 		}
 		read := map[any]any{}
@@ -240,19 +243,22 @@ func lostUpdates(txns []txn) (found []anomaly) {
 				read[key] = m.value
 			case m.write && !wrote[key] && known:
 				wrote[key] = true
-				id := version{key, mapKey(value)}
-				if groups[id] == nil {
-					groups[id] = &group{key: m.key, value: value}
-					order = append(order, groups[id])
+				id := valueID{key, mapKey(value)}
+				switch g := groups[id]; {
+				case g != nil:
+					g.txns = append(g.txns, t.op)
+				case first[id] == nil:
+					first[id] = t.op
+				default:
+					g = &group{m.key, value, []*history.Op{first[id], t.op}}
+					groups[id] = g
+					order = append(order, g)
 				}
-				groups[id].txns = append(groups[id].txns, t.op)
 			}
 		}
 	}
+	sort.SliceStable(order, func(i, j int) bool { return order[i].txns[0].Index < order[j].txns[0].Index })
 	for _, g := range order {
-		if len(g.txns) < 2 {
-			continue
-		}
 		var ops []any
 		var who []string
 		for _, op := range g.txns {
@@ -271,6 +277,22 @@ func lostUpdates(txns []txn) (found []anomaly) {
 type valueID struct{ key, value any }
 
 func idOf(key, value any) valueID { return valueID{mapKey(key), mapKey(value)} }
+
+// repeatsKey reports whether some key may occur twice. If not, a transaction
+// cannot contradict itself.
+func repeatsKey(mops []mop) bool {
+	if len(mops) > 16 { // rather than compare them all
+		return true
+	}
+	for i := range mops {
+		for j := range i {
+			if mapKey(mops[i].key) == mapKey(mops[j].key) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // failedWrites maps each value that a failed transaction wrote to it.
 func failedWrites(txns []txn) map[valueID]*history.Op {
@@ -318,6 +340,7 @@ func modelsOf(o Options) []string {
 
 // possible returns the transactions that committed or may have.
 func possible(txns []txn) (out []txn, ops []*history.Op) {
+	out, ops = make([]txn, 0, len(txns)), make([]*history.Op, 0, len(txns))
 	for _, t := range txns {
 		if t.op.Type != history.Fail {
 			out = append(out, t)

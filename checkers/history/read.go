@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -89,13 +90,30 @@ func isJSON(br *bufio.Reader) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head[end+2:], " \t"), []byte(":"))
 }
 
+// blockOps is how many operations are read into one block: a slice that grows with
+// a long history would be copied again and again.
+const blockOps = 4096
+
 func readEDN(r io.Reader) ([]Op, error) {
+	var blocks [][]Op
+	block := make([]Op, 0, 64)
+	err := eachEDN(r, func(op Op) {
+		if block = append(block, op); len(block) == blockOps {
+			blocks = append(blocks, block)
+			block = make([]Op, 0, blockOps)
+		}
+	})
+	return slices.Concat(append(blocks, block)...), err
+}
+
+// eachEDN calls f for each operation up to the first error.
+func eachEDN(r io.Reader, f func(Op)) error {
 	d := edn.NewDecoder(r)
-	var ops []Op
 	c, err := d.Peek()
 	if err == io.EOF {
-		return nil, fmt.Errorf("1:1: the history is empty: expected operations such as {:index 0, :type :invoke, …}")
+		return fmt.Errorf("1:1: the history is empty: expected operations such as {:index 0, :type :invoke, …}")
 	}
+	count := 0
 	inVector := err == nil && c == '['
 	if inVector {
 		d.Open()
@@ -105,23 +123,24 @@ func readEDN(r io.Reader) ([]Op, error) {
 			inVector = false
 		}
 		if _, err := d.More(); err != nil {
-			return ops, err
+			return err
 		}
 		line, column := d.Position()
 		v, err := d.Decode()
 		switch {
 		case err == io.EOF && inVector:
-			return ops, fmt.Errorf("%d:%d: the text ends inside the vector of operations", line, column)
+			return fmt.Errorf("%d:%d: the text ends inside the vector of operations", line, column)
 		case err == io.EOF:
-			return ops, nil
+			return nil
 		case err != nil:
-			return ops, err
+			return err
 		}
-		op, err := fromEDN(v, len(ops))
+		op, err := fromEDN(v, count)
 		if err != nil {
-			return ops, fmt.Errorf("%d:%d: %w", line, column, err)
+			return fmt.Errorf("%d:%d: %w", line, column, err)
 		}
-		ops = append(ops, op)
+		f(op)
+		count++
 	}
 }
 
