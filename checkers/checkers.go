@@ -13,7 +13,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+	"strings"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -116,25 +118,34 @@ type NetResult struct {
 	Valid Validity `json:"valid?"`
 }
 
-type workloadChecker func(*history.History, Options) (Verdict, error)
-
-var workloadCheckers = map[string]workloadChecker{
-	"echo":            func(h *history.History, _ Options) (Verdict, error) { return Echo(h), nil },
-	"unique-ids":      func(h *history.History, _ Options) (Verdict, error) { return UniqueIDs(h), nil },
-	"broadcast":       func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "broadcast") },
-	"g-set":           func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "add") },
-	"g-counter":       func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
-	"kafka":           func(h *history.History, _ Options) (Verdict, error) { return Kafka(h) },
-	"lin-kv":          func(h *history.History, _ Options) (Verdict, error) { return LinKV(h) },
-	"txn-list-append": ListAppend,
-	"txn-rw-register": RWRegister,
-	"pn-counter":      func(h *history.History, _ Options) (Verdict, error) { return Counter(h) },
+// workload is what its operations are called and the check of its own.
+type workload struct {
+	functions []string
+	check     func(*history.History, Options) (Verdict, error)
 }
+
+var workloads = map[string]workload{
+	"echo":            {[]string{"echo"}, func(h *history.History, _ Options) (Verdict, error) { return Echo(h), nil }},
+	"unique-ids":      {[]string{"generate"}, func(h *history.History, _ Options) (Verdict, error) { return UniqueIDs(h), nil }},
+	"broadcast":       {[]string{"broadcast", "read"}, func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "broadcast") }},
+	"g-set":           {[]string{"add", "read"}, func(h *history.History, _ Options) (Verdict, error) { return SetFull(h, "add") }},
+	"g-counter":       {[]string{"add", "read"}, func(h *history.History, _ Options) (Verdict, error) { return Counter(h) }},
+	"pn-counter":      {[]string{"add", "read"}, func(h *history.History, _ Options) (Verdict, error) { return Counter(h) }},
+	"kafka":           {kafkaFunctions, func(h *history.History, _ Options) (Verdict, error) { return Kafka(h) }},
+	"txn-list-append": {[]string{"txn"}, ListAppend},
+	"txn-rw-register": {[]string{"txn"}, RWRegister},
+	"lin-kv":          {linKVFunctions, func(h *history.History, _ Options) (Verdict, error) { return LinKV(h) }},
+}
+
+var linKVFunctions = []string{"read", "write", "cas"}
+
+// kafkaFunctions are those of Jepsen's kafka workload, and strict mode's.
+var kafkaFunctions = []string{"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions", CommittedOffsets}
 
 // Workloads returns the names of the workloads that Check knows, in order.
 func Workloads() []string {
-	names := make([]string, 0, len(workloadCheckers))
-	for name := range workloadCheckers {
+	names := make([]string, 0, len(workloads))
+	for name := range workloads {
 		names = append(names, name)
 	}
 	sort.Strings(names)
@@ -142,14 +153,17 @@ func Workloads() []string {
 }
 
 // Check runs all checks of a workload. The network statistics are left out of
-// the results when net is nil. A history whose values have the wrong shape for
-// the workload is an error.
+// the results when net is nil. A history of other operations than the workload's,
+// or with values of the wrong shape, is an error.
 func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) {
-	check, ok := workloadCheckers[o.Workload]
+	w, ok := workloads[o.Workload]
 	if !ok {
 		return nil, fmt.Errorf("unknown workload %q, expected one of %v", o.Workload, Workloads())
 	}
-	verdict, err := check(h, o)
+	if err := w.knows(h); err != nil {
+		return nil, fmt.Errorf("check %s: %w", o.Workload, err)
+	}
+	verdict, err := w.check(h, o)
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", o.Workload, err)
 	}
@@ -180,6 +194,17 @@ func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) 
 	return r, nil
 }
 
+// knows returns an error if clients did something that the workload's clients do
+// not do: its check would find nothing to judge, and call that valid.
+func (w workload) knows(h *history.History) error {
+	for i := range h.Ops {
+		if op := &h.Ops[i]; op.Client() && !slices.Contains(w.functions, op.F) {
+			return &FunctionError{*op, w.functions}
+		}
+	}
+	return nil
+}
+
 // invocations counts the operations that clients began.
 func invocations(h *history.History) int {
 	n := 0
@@ -191,6 +216,16 @@ func invocations(h *history.History) int {
 	return n
 }
 
+// A FunctionError is an operation that the workload does not have.
+type FunctionError struct {
+	Op   history.Op
+	Want []string
+}
+
+func (e *FunctionError) Error() string {
+	return fmt.Sprintf("%s is a %s, expected one of %s; is the history that of another workload?", e.Op.Where(), e.Op.F, strings.Join(e.Want, ", "))
+}
+
 // A ShapeError is an operation whose value is not what the workload defines.
 type ShapeError struct {
 	Op   history.Op
@@ -198,7 +233,7 @@ type ShapeError struct {
 }
 
 func (e *ShapeError) Error() string {
-	return fmt.Sprintf("operation %d has the value %s, expected %s", e.Op.Index, abbreviate(edn.String(e.Op.Value)), e.Want)
+	return fmt.Sprintf("%s has the value %s, expected %s", e.Op.Where(), abbreviate(edn.String(e.Op.Value)), e.Want)
 }
 
 func abbreviate(s string) string {

@@ -145,7 +145,7 @@ func linKVOperations(h *history.History) ([]*linKVKey, error) {
 			}
 			in.from, in.to = fromTo[0], fromTo[1]
 		default:
-			return nil, fmt.Errorf("operation %d is %s, expected read, write or cas", op.Index, op.F)
+			return nil, &FunctionError{*op, linKVFunctions}
 		}
 		o.Input = in
 		id := mapKey(pair[0])

@@ -53,7 +53,8 @@ func (b ByF) MarshalEDN() any {
 }
 
 // StatsOf counts operations. A function that never succeeded makes the run
-// invalid, save kafka's crash, which never can.
+// invalid, save kafka's crash, which never can. If nothing completed the verdict is
+// Unknown, where Jepsen's checker would say that it is valid.
 func StatsOf(h *history.History) Stats {
 	s := Stats{ByF: ByF{}, errors: map[string]int{}}
 	for i := range h.Ops {
@@ -70,10 +71,13 @@ func StatsOf(h *history.History) Stats {
 			s.errors[op.F+" "+op.Type.String()+": "+abbreviate(errorText(op.Error))]++
 		}
 	}
-	s.Valid = Valid
+	s.Valid = Unknown
 	for f, c := range s.ByF { // the order does not show
-		if f != "crash" {
-			s.Valid = Worst(s.Valid, c.Valid)
+		if f == "crash" {
+			continue
+		}
+		if s.Valid != Invalid {
+			s.Valid = c.Valid
 		}
 	}
 	return s
@@ -87,6 +91,9 @@ func errorText(v any) string {
 }
 
 func (s *Stats) findings() []Finding {
+	if s.Valid == Unknown {
+		return []Finding{{Check: "stats", Summary: "no operation completed, so nothing can be said"}}
+	}
 	var out []Finding
 	for _, f := range sortedNames(s.ByF) {
 		if c := s.ByF[f]; c.Valid != Valid && f != "crash" {

@@ -39,13 +39,24 @@ const Nemesis = -1
 type Op struct {
 	Index   int           // position in the history, from 0
 	Time    time.Duration // since the start of the run
-	Type    Type
-	Process int // a logical client, or Nemesis
+	Process int           // a logical client, or Nemesis
 	F       string
 	Value   any     // an EDN value
 	Error   any     // an EDN value, nil when there is none
-	Final   bool    // one of the reads after recovery
 	Extra   edn.Map // any other field, in its order
+	Type    Type
+	Final   bool // one of the reads after recovery
+
+	Line, Column int32 // where it begins in the text that it was read from, from 1; 0 if it was not
+}
+
+// Where names the operation by its index and, if it was read from a text, by its
+// place there.
+func (o *Op) Where() string {
+	if o.Line == 0 {
+		return fmt.Sprintf("operation %d", o.Index)
+	}
+	return fmt.Sprintf("line %d, column %d: operation %d", o.Line, o.Column, o.Index)
 }
 
 // Client reports whether a client, not the nemesis, did the operation.
@@ -112,7 +123,7 @@ type PairingError struct {
 }
 
 func (e *PairingError) Error() string {
-	return fmt.Sprintf("operation %d (%s): %s", e.Op.Index, e.Op, e.Msg)
+	return fmt.Sprintf("%s (%s): %s", e.Op.Where(), e.Op, e.Msg)
 }
 
 // New pairs the invocations and completions of ops, whose Index fields are set

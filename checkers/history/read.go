@@ -139,6 +139,7 @@ func eachEDN(r io.Reader, f func(Op)) error {
 		if err != nil {
 			return fmt.Errorf("%d:%d: %w", line, column, err)
 		}
+		op.Line, op.Column = int32(line), int32(column)
 		f(op)
 		count++
 	}
@@ -159,6 +160,7 @@ func readJSON(br *bufio.Reader) ([]Op, error) {
 		if err == nil {
 			var op Op
 			op, err = fromJSON(v, len(ops))
+			op.Line, op.Column = int32(n), 1
 			ops = append(ops, op)
 		}
 		if err != nil {

@@ -79,7 +79,7 @@ func (a *app) check() *cobra.Command {
 			}
 			results, err := checkers.Check(h, r.net, o)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", r.history, err)
 			}
 			recorded := store.Recorded{Dir: r.dir}
 			if err := recorded.MeasureDelivery(o, results); err != nil {
