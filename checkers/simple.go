@@ -26,7 +26,8 @@ func Echo(h *history.History) Verdict {
 			continue
 		}
 		var answer, echo any
-		if done := h.Completion(invoke); done != nil {
+		done := h.Completion(invoke)
+		if done != nil {
 			answer = done.Value
 			if body, ok := answer.(edn.Map); ok {
 				var ok bool
@@ -38,7 +39,7 @@ func Echo(h *history.History) Verdict {
 		if !edn.Equal(invoke.Value, echo) {
 			r.Errors = append(r.Errors, []any{"Expected a message with :echo", invoke.Value, "But received", answer})
 			findings = append(findings, fmt.Sprintf("at %.3f s process %d sent %s and got %s",
-				invoke.Time.Seconds(), invoke.Process, edn.String(invoke.Value), abbreviate(edn.String(answer))))
+				invoke.Time.Seconds(), invoke.Process, edn.String(invoke.Value), answerText(done)))
 		}
 	}
 	r.Valid = validIf(len(r.Errors) == 0)
@@ -47,6 +48,17 @@ func Echo(h *history.History) Verdict {
 		v.Findings = []Finding{{"echo", fmt.Sprintf("%d answers were not the echo of what was sent", len(findings)), firstFew(findings), nil}}
 	}
 	return v
+}
+
+// answerText is what a client got, in words.
+func answerText(done *history.Op) string {
+	switch {
+	case done == nil:
+		return "no answer"
+	case done.Type != history.OK && done.Error != nil:
+		return "no echo: " + abbreviate(errorText(done.Error))
+	}
+	return abbreviate(edn.String(done.Value))
 }
 
 // firstFew keeps a list of details short.

@@ -278,7 +278,7 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, s *subject
 		err = closeErr
 	}
 	if err != nil {
-		return nil, a.aborted(err, run)
+		return nil, a.aborted(err, run, t.Command)
 	}
 
 	h, err := run.History()
@@ -303,13 +303,13 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, s *subject
 	return v, nil
 }
 
-// aborted explains a run that did not come to its end.
-func (a *app) aborted(err error, run *store.Run) error {
+// aborted explains a run that did not come to its end, and how to repeat it.
+func (a *app) aborted(err error, run *store.Run, repeat string) error {
 	kept := fmt.Sprintf("the %d operations until then are kept in %s", run.Operations(), run.Dir)
 	if runner.IsInterrupt(err) {
 		return fmt.Errorf("interrupted; %s", kept)
 	}
-	return fmt.Errorf("%w\n%s", err, kept)
+	return fmt.Errorf("%w\n%s; repeat it with: %s", err, kept, repeat)
 }
 
 // logger writes the run log, and shows on the terminal what the user asked for.
