@@ -1,0 +1,123 @@
+package checkers
+
+import (
+	"math"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+type offsetRecord struct{ offset, time int64 }
+
+// worstRealtimeLag finds the poll that was farthest behind: the longest time
+// between the moment when the last message that it could know of was no longer
+// the newest of its key, and the moment when the poll began.
+func (k *kafkaHistory) worstRealtimeLag() edn.Map {
+	type offsets struct {
+		key    any
+		offset int64
+	}
+	highest := func(o *kafkaOp) (out []offsets) {
+		for _, p := range o.polls {
+			high := int64(-1)
+			for _, pair := range p.pairs {
+				high = max(high, pair.offset)
+			}
+			out = append(out, offsets{p.log.key, high})
+		}
+		for _, s := range o.sends {
+			if s.offset >= 0 {
+				out = append(out, offsets{s.log.key, s.offset})
+			}
+		}
+		return out
+	}
+	// A record is an answer that showed a higher offset of its key than all before
+	// it. From then on, every offset up to it was known to exist.
+	records := map[any][]offsetRecord{}
+	for i := range k.ops {
+		o := &k.ops[i]
+		if o.op.Type == history.Fail {
+			continue
+		}
+		for _, h := range highest(o) {
+			list := records[mapKey(h.key)]
+			if h.offset >= 0 && (len(list) == 0 || h.offset > list[len(list)-1].offset) {
+				records[mapKey(h.key)] = append(list, offsetRecord{h.offset, int64(o.op.Time)})
+			}
+		}
+	}
+	// A client's positions by key. behind has those that do not yet cover all that
+	// was ever known of their key: the others can have no lag any more.
+	type position struct {
+		key     any
+		at      int64
+		records []offsetRecord // those beyond at
+	}
+	type client struct {
+		positions map[any]*position
+		behind    []*position
+	}
+	clients := map[int]*client{}
+	worst := edn.Map{}
+	worstLag := int64(-1)
+	for i := range k.history.Ops {
+		op := &k.history.Ops[i]
+		if op.Type != history.OK {
+			continue
+		}
+		c := clients[op.Process]
+		if c == nil {
+			c = &client{positions: map[any]*position{}}
+			clients[op.Process] = c
+		}
+		if op.F == "assign" {
+			keys, _ := sequence(op.Value)
+			next := &client{positions: map[any]*position{}}
+			for _, key := range keys {
+				p := c.positions[mapKey(key)]
+				if p == nil {
+					p = &position{key, -1, records[mapKey(key)]}
+				}
+				next.positions[mapKey(key)] = p
+				next.behind = append(next.behind, p)
+			}
+			clients[op.Process] = next
+			continue
+		}
+		o := k.byIndex[op.Index]
+		if o == nil || op.F == "send" {
+			continue
+		}
+		for _, h := range highest(o) {
+			p := c.positions[mapKey(h.key)]
+			if p == nil {
+				p = &position{h.key, math.MinInt64, records[mapKey(h.key)]}
+				c.positions[mapKey(h.key)] = p
+				c.behind = append(c.behind, p)
+			}
+			p.at = max(p.at, h.offset)
+		}
+		began := int64(k.history.Invocation(op).Time)
+		behind := c.behind[:0]
+		for _, p := range c.behind {
+			lag := int64(0)
+			for len(p.records) > 0 && p.records[0].offset <= p.at {
+				p.records = p.records[1:]
+			}
+			if len(p.records) > 0 {
+				lag = max(began-p.records[0].time, 0)
+				behind = append(behind, p)
+			}
+			if lag > worstLag {
+				worstLag = lag
+				worst = ednMap("time", seconds(began), "process", int64(op.Process), "key", p.key, "lag", seconds(lag))
+			}
+		}
+		c.behind = behind
+	}
+	if worstLag < 0 {
+		return ednMap("time", 0.0, "lag", 0.0)
+	}
+	return worst
+}
