@@ -66,6 +66,7 @@ type Finding struct {
 	Summary string   `json:"summary"` // one sentence
 	Details []string `json:"details,omitempty"`
 	About   []any    `json:"about,omitempty"` // the value or key of the first detail, which the messages that matter mention
+	Proof   []int    `json:"proof,omitempty"` // indices of the operations that show it and do not mention it, such as a read that lacks it
 }
 
 // Verdict is what the checker of a workload returns.

@@ -74,8 +74,12 @@ func Counter(h *history.History) (Verdict, error) {
 	}
 	v := Verdict{Valid: r.Valid, Fields: r, Summary: fmt.Sprintf("%d final reads, possible is %s", len(r.FinalReads), strings.Join(ranges, " or "))}
 	if r.Valid != Valid {
-		v.Findings = []Finding{{"final-reads", fmt.Sprintf("%d of %d final reads are not a possible sum; possible is %s",
-			len(errors), len(r.FinalReads), strings.Join(ranges, " or ")), firstFew(details), nil}}
+		v.Findings = []Finding{{
+			Check: "final-reads",
+			Summary: fmt.Sprintf("%d of %d final reads are not a possible sum; possible is %s",
+				len(errors), len(r.FinalReads), strings.Join(ranges, " or ")),
+			Details: firstFew(details),
+		}}
 	}
 	return v, nil
 }

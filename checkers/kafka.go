@@ -88,7 +88,7 @@ func (k *kafkaHistory) verdict(errs kafkaErrors) Verdict {
 	v := Verdict{Valid: validIf(len(bad) == 0), Findings: findings}
 	if len(k.invented) > 0 && v.Valid == Valid {
 		v.Valid = Unknown
-		v.Findings = append(v.Findings, Finding{"invented", fmt.Sprintf("%d polled messages were sent by nobody", len(k.invented)), firstFew(k.invented), nil})
+		v.Findings = append(v.Findings, Finding{Check: "invented", Summary: fmt.Sprintf("%d polled messages were sent by nobody", len(k.invented)), Details: firstFew(k.invented)})
 	}
 	v.Fields = append(edn.Map{
 		{Key: key("valid?"), Value: v.Valid.MarshalEDN()},
@@ -141,7 +141,7 @@ func kafkaFinding(name string, list []kafkaError) Finding {
 	for _, e := range list {
 		details = append(details, e.text)
 	}
-	return Finding{name, fmt.Sprintf("%d %s", n, words), firstFew(details), about}
+	return Finding{Check: name, Summary: fmt.Sprintf("%d %s", n, words), Details: firstFew(details), About: about}
 }
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }

@@ -53,7 +53,7 @@ func ListAppend(h *history.History, o Options) (Verdict, error) {
 			result.Valid = Unknown
 			v.Fields = result
 		}
-		v.Findings = append(v.Findings, Finding{"invented", fmt.Sprintf("%d elements were appended by nobody", len(invented)), firstFew(invented), nil})
+		v.Findings = append(v.Findings, Finding{Check: "invented", Summary: fmt.Sprintf("%d elements were appended by nobody", len(invented)), Details: firstFew(invented)})
 	}
 	if v.Valid == Valid {
 		v.Fields = ednMap("valid?", true)

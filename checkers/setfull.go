@@ -64,6 +64,7 @@ func SetFull(h *history.History, add string) (Verdict, error) {
 	var stale []Element
 	var stableLatencies, lostLatencies []int64
 	var lost []string
+	var lacks []int // the read that lacks the first one
 	sort.SliceStable(s.elements, func(i, j int) bool { return edn.Compare(s.elements[i].value, s.elements[j].value) < 0 })
 	for i := range s.elements {
 		e := s.fate(&s.elements[i])
@@ -78,6 +79,9 @@ func SetFull(h *history.History, add string) (Verdict, error) {
 		case "lost":
 			r.Lost = append(r.Lost, e.Element)
 			lostLatencies = append(lostLatencies, e.latency)
+			if lost == nil {
+				lacks = []int{h.Completion(e.lastAbsent).Index}
+			}
 			lost = append(lost, s.explainLost(h, e))
 		default:
 			r.NeverRead = append(r.NeverRead, e.Element)
@@ -95,7 +99,10 @@ func SetFull(h *history.History, add string) (Verdict, error) {
 	switch {
 	case r.LostCount > 0:
 		r.Valid = Invalid
-		v.Findings = []Finding{{"lost", fmt.Sprintf("%d of %d values were lost", r.LostCount, r.AttemptCount), firstFew(lost), []any{r.Lost[0]}}}
+		v.Findings = []Finding{{
+			Check: "lost", Summary: fmt.Sprintf("%d of %d values were lost", r.LostCount, r.AttemptCount),
+			Details: firstFew(lost), About: []any{r.Lost[0]}, Proof: lacks,
+		}}
 	case r.StableCount == 0:
 		r.Valid = Unknown
 		v.Findings = []Finding{{Check: "stable", Summary: "no value was ever read after it was added, so nothing can be said"}}

@@ -45,7 +45,7 @@ func Echo(h *history.History) Verdict {
 	r.Valid = validIf(len(r.Errors) == 0)
 	v := Verdict{Valid: r.Valid, Fields: r, Summary: fmt.Sprintf("%d wrong answers", len(findings))}
 	if r.Valid != Valid {
-		v.Findings = []Finding{{"echo", fmt.Sprintf("%d answers were not the echo of what was sent", len(findings)), firstFew(findings), nil}}
+		v.Findings = []Finding{{Check: "echo", Summary: fmt.Sprintf("%d answers were not the echo of what was sent", len(findings)), Details: firstFew(findings)}}
 	}
 	return v
 }
@@ -127,7 +127,7 @@ func UniqueIDs(h *history.History) Verdict {
 	r.Valid = validIf(r.DuplicatedCount == 0)
 	v := Verdict{Valid: r.Valid, Fields: r.marshal(), Summary: fmt.Sprintf("%d ids, %d duplicated", r.AcknowledgedCount, r.DuplicatedCount)}
 	if r.Valid != Valid {
-		v.Findings = []Finding{{"duplicated", fmt.Sprintf("%d ids were generated more than once", r.DuplicatedCount), firstFew(lines), nil}}
+		v.Findings = []Finding{{Check: "duplicated", Summary: fmt.Sprintf("%d ids were generated more than once", r.DuplicatedCount), Details: firstFew(lines)}}
 	}
 	return v
 }

@@ -56,7 +56,7 @@ type strict struct {
 // report adds a finding if there are details.
 func (s *strict) report(check, summary string, details []string, about ...any) {
 	if len(details) > 0 {
-		s.findings = append(s.findings, Finding{check, fmt.Sprintf(summary, len(details)), firstFew(details), about})
+		s.findings = append(s.findings, Finding{Check: check, Summary: fmt.Sprintf(summary, len(details)), Details: firstFew(details), About: about})
 	}
 }
 
@@ -138,7 +138,8 @@ func (s *strict) set(add string) error {
 	}
 	reads := s.lastReads(add)
 	var missing []string
-	var first []any // the first value that is missing
+	var first []any // the first value that is missing, and the read that lacks it
+	var lacks []int
 	for _, node := range sortedNames(reads) {
 		values, _ := sequence(reads[node].Value)
 		present := map[any]bool{}
@@ -148,7 +149,7 @@ func (s *strict) set(add string) error {
 		for _, k := range known {
 			if !present[mapKey(k.value)] {
 				if first == nil {
-					first = []any{k.value}
+					first, lacks = []any{k.value}, []int{reads[node].Index}
 				}
 				missing = append(missing, fmt.Sprintf("%s was acknowledged to process %d by %s at %.3f s, and the final read of %s at %.3f s lacks it",
 					edn.String(k.value), k.op.Process, s.nodeOf(k.op), k.op.Time.Seconds(), node, reads[node].Time.Seconds()))
@@ -156,7 +157,12 @@ func (s *strict) set(add string) error {
 		}
 	}
 	s.everyNodeRead(reads)
-	s.report("not-everywhere", "%d acknowledged values are missing from the final read of some node", missing, first...)
+	if len(missing) > 0 {
+		s.findings = append(s.findings, Finding{
+			Check: "not-everywhere", Summary: fmt.Sprintf("%d acknowledged values are missing from the final read of some node", len(missing)),
+			Details: firstFew(missing), About: first, Proof: lacks,
+		})
+	}
 	s.report("duplicates", "%d values came more than once in a read", duplicates)
 	s.report("invented", "%d values were read that nobody had sent", invented)
 	return nil

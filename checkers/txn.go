@@ -165,7 +165,7 @@ func judge(found anomalies, models []string, transactions int) Verdict {
 			texts = append(texts, a.text)
 		}
 		r.Anomalies = append(r.Anomalies, edn.Entry{Key: edn.Keyword(name), Value: shown})
-		v.Findings = append(v.Findings, Finding{name, fmt.Sprintf("%d × %s", len(texts), anomalyWords[baseName(name)]), firstFew(texts), nil})
+		v.Findings = append(v.Findings, Finding{Check: name, Summary: fmt.Sprintf("%d × %s", len(texts), anomalyWords[baseName(name)]), Details: firstFew(texts)})
 	}
 	not, alsoNot := boundary(names)
 	for _, m := range not {

@@ -54,16 +54,18 @@ func (a *app) replay() *cobra.Command {
 				a.err.printf("%s the nodes were processes: this is what was recorded, not a repetition\n", a.err.warn("note:"))
 			}
 			var values []any
-			for _, v := range about {
-				values = append(values, v)
+			var proof []int
+			switch {
+			case all:
+			case len(about) > 0:
+				for _, v := range about {
+					values = append(values, v)
+				}
+			default:
+				f := a.matter(r)
+				values, proof = f.About, f.Proof
 			}
-			if values == nil && !all {
-				values = a.matter(r)
-			}
-			if all {
-				values = nil
-			}
-			return a.printTrace(r, values, lines)
+			return a.printTrace(r, values, proof, lines)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show every message")
@@ -138,15 +140,16 @@ func hashOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// matter returns the value or key that the first error of a run is about.
-func (a *app) matter(r *recordedRun) []any {
+// matter prints and returns the first error of a run.
+func (a *app) matter(r *recordedRun) checkers.Finding {
+	var none checkers.Finding // all of the run matters, such as of one that ended early
 	h, err := history.ReadFile(r.history)
 	if err != nil {
-		return nil
+		return none
 	}
 	results, err := checkers.Check(h, r.net, r.test.CheckOptions())
 	if err != nil {
-		return nil // a run that ended early: all of it matters
+		return none
 	}
 	findings := results.Findings
 	if results.Strict != nil {
@@ -159,18 +162,18 @@ func (a *app) matter(r *recordedRun) []any {
 			a.out.printf("  %s\n", strings.ReplaceAll(f.Details[0], "\n", "\n  "))
 		}
 		a.out.printf("\n")
-		return f.About
+		return f
 	}
-	return nil
+	return none
 }
 
-func (a *app) printTrace(r *recordedRun, about []any, most int) error {
+func (a *app) printTrace(r *recordedRun, about []any, proof []int, most int) error {
 	h, err := history.ReadFile(r.history)
 	if err != nil {
 		return err
 	}
 	t := trace.New(about)
-	t.AddHistory(h)
+	t.AddHistory(h, proof)
 	recorded := store.Recorded{Dir: r.dir}
 	if _, err := recorded.Messages(t.Add); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -41,11 +42,12 @@ func New(about []any) *Trace {
 	return t
 }
 
-// AddHistory takes the operations.
-func (t *Trace) AddHistory(h *history.History) {
+// AddHistory takes the operations. Those with an index in proof are part of the
+// trace whatever they mention.
+func (t *Trace) AddHistory(h *history.History, proof []int) {
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Client() && !t.matters(edn.ToJSON(op.Value)) {
+		if op.Client() && !slices.Contains(proof, i) && !t.matters(edn.ToJSON(op.Value)) {
 			continue
 		}
 		who := fmt.Sprintf("process %d", op.Process)
