@@ -235,7 +235,9 @@ func (k *kafkaHistory) assigned(s lastSeen, op *history.Op) {
 	}
 }
 
-func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
+// eachWithPosition calls f for each operation that sent or polled, in order, with
+// where its process is in the keys that it has, for f to move on.
+func (k *kafkaHistory) eachWithPosition(f func(o *kafkaOp, position map[*kafkaLog]lastMessage)) {
 	seen := lastSeen{}
 	for i := range k.history.Ops {
 		op := &k.history.Ops[i]
@@ -243,10 +245,15 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 			k.assigned(seen, op)
 		}
 		o := k.byIndex[op.Index]
-		if o == nil {
-			continue
+		if o != nil {
+			f(o, seen.of(op.Process))
 		}
-		position := seen.of(op.Process)
+	}
+}
+
+func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
+	k.eachWithPosition(func(o *kafkaOp, position map[*kafkaLog]lastMessage) {
+		op := o.op
 		for _, p := range o.polls {
 			if len(p.pairs) == 0 {
 				continue
@@ -283,21 +290,15 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 				}
 			}
 		}
-	}
+	})
 }
 
 func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
-	seen := lastSeen{}
-	for i := range k.history.Ops {
-		op := &k.history.Ops[i]
-		if op.F == "assign" || op.F == "subscribe" {
-			k.assigned(seen, op)
+	k.eachWithPosition(func(o *kafkaOp, position map[*kafkaLog]lastMessage) {
+		op := o.op
+		if op.Type == history.Fail {
+			return
 		}
-		o := k.byIndex[op.Index]
-		if o == nil || op.Type == history.Fail {
-			continue
-		}
-		position := seen.of(op.Process)
 		first := map[*kafkaLog]bool{}
 		for _, s := range o.sends {
 			if last, ok := position[s.log]; ok && !first[s.log] {
@@ -316,7 +317,7 @@ func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
 		for _, s := range o.sends {
 			position[s.log] = lastMessage{o, s.msg}
 		}
-	}
+	})
 	return errs
 }
 

@@ -73,10 +73,7 @@ func StatsOf(h *history.History) Stats {
 	}
 	s.Valid = Unknown
 	for f, c := range s.ByF { // the order does not show
-		if f == "crash" {
-			continue
-		}
-		if s.Valid != Invalid {
+		if f != "crash" && s.Valid != Invalid {
 			s.Valid = c.Valid
 		}
 	}

@@ -55,8 +55,15 @@ type strict struct {
 
 // report adds a finding if there are details.
 func (s *strict) report(check, summary string, details []string, about ...any) {
+	s.prove(check, summary, details, about, nil)
+}
+
+// prove is report with the operations that show the first detail; see Finding.
+func (s *strict) prove(check, summary string, details []string, about []any, proof []int) {
 	if len(details) > 0 {
-		s.findings = append(s.findings, Finding{Check: check, Summary: fmt.Sprintf(summary, len(details)), Details: firstFew(details), About: about})
+		s.findings = append(s.findings, Finding{
+			Check: check, Summary: fmt.Sprintf(summary, len(details)), Details: firstFew(details), About: about, Proof: proof,
+		})
 	}
 }
 
@@ -157,12 +164,7 @@ func (s *strict) set(add string) error {
 		}
 	}
 	s.everyNodeRead(reads)
-	if len(missing) > 0 {
-		s.findings = append(s.findings, Finding{
-			Check: "not-everywhere", Summary: fmt.Sprintf("%d acknowledged values are missing from the final read of some node", len(missing)),
-			Details: firstFew(missing), About: first, Proof: lacks,
-		})
-	}
+	s.prove("not-everywhere", "%d acknowledged values are missing from the final read of some node", missing, first, lacks)
 	s.report("duplicates", "%d values came more than once in a read", duplicates)
 	s.report("invented", "%d values were read that nobody had sent", invented)
 	return nil

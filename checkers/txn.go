@@ -278,8 +278,8 @@ type valueID struct{ key, value any }
 
 func idOf(key, value any) valueID { return valueID{mapKey(key), mapKey(value)} }
 
-// repeatsKey reports whether some key may occur twice. If not, a transaction
-// cannot contradict itself.
+// repeatsKey reports whether some key may occur twice. If not, a transaction can
+// neither contradict itself nor overwrite what it read.
 func repeatsKey(mops []mop) bool {
 	if len(mops) > 16 { // rather than compare them all
 		return true

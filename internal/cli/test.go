@@ -304,12 +304,12 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, s *subject
 }
 
 // aborted explains a run that did not come to its end, and how to repeat it.
-func (a *app) aborted(err error, run *store.Run, repeat string) error {
+func (a *app) aborted(err error, run *store.Run, command string) error {
 	kept := fmt.Sprintf("the %d operations until then are kept in %s", run.Operations(), run.Dir)
 	if runner.IsInterrupt(err) {
 		return fmt.Errorf("interrupted; %s", kept)
 	}
-	return fmt.Errorf("%w\n%s; repeat it with: %s", err, kept, repeat)
+	return fmt.Errorf("%w\n%s; repeat it with: %s", err, kept, command)
 }
 
 // logger writes the run log, and shows on the terminal what the user asked for.
