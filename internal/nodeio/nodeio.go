@@ -1,44 +1,67 @@
-// Package nodeio reads what nodes print, whatever engine runs them: lines on
-// stdout that are messages, and lines on stderr that are kept for the reports of
-// errors.
+// Package nodeio interprets what nodes print, whichever engine runs them.
+//
+// A node prints messages on stdout, one JSON object a line, and whatever it
+// likes on stderr. An engine hands each line to the node's [Output], which
+// parses the messages, counts what was printed against the limits of this
+// package, and remembers the last lines. Stderr goes to the node's [Log] as
+// well:
+//
+//	m, err := output.Message(line)            // a line of stdout, trimmed
+//	if err == nil {
+//		err = nodeio.Deliver(id, m, receive) // hand it to the network
+//	}
+//	if err != nil {
+//		return output.Fail(id, err)          // an *Error: ends the run
+//	}
+//
+// A node that breaks the protocol or a limit ends the run with an [Error]. Its
+// message completes the sentence "node n0 …", and [Error.Describe] shows what
+// the node printed last.
+//
+// All text that an Error shows has been made safe for a terminal, see
+// [Printable].
 package nodeio
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 
 	"glomers/checkers/journal"
 )
 
-// Limits on what a node may do to the runner's memory.
+// The limits on what a node may make the runner store.
 const (
-	MaxLine   = 8 << 20  // bytes of one line on stdout
-	MaxUnread = 64 << 20 // bytes that wait for a node to read its stdin
-	keptLines = 32       // last lines of stdout and stderr, for error messages
+	MaxLine   = 8 << 20  // bytes of one line on stdout; longer lines on stderr are split
+	MaxUnread = 64 << 20 // bytes of messages that wait for a node to read its stdin
+	MaxOutput = 1 << 30  // bytes that a node may print on stdout, and again on stderr
+	MaxLog    = 64 << 20 // bytes of its stderr that are kept in the node's log
 )
 
-// An Error is what a node did wrong.
+// An Error says what a node did wrong, and what it had printed by then.
 type Error struct {
 	Node   string
-	Msg    string
-	Stdout []string // the last lines
-	Stderr []string // the last lines
+	Msg    string   // completes "node n0 …", such as "exited with status 3"
+	Err    error    // what Msg was made from
+	Stdout []string // the last lines, the newest last
+	Stderr []string // the last lines, the newest last
 	Crash  []string // the first lines of a crash report on stderr, if there is one
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("node %s %s", e.Node, e.Msg) }
 
-// Describe returns the last lines of a node's output, for people.
+// Unwrap returns the error that the node failed with.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Describe returns the last lines that the node printed, under headings, for
+// people. It is empty if the node printed nothing. Control characters are
+// escaped.
 func (e *Error) Describe() string {
 	const few = 12
 	var b strings.Builder
 	stderr, heading := e.Stderr[max(0, len(e.Stderr)-few):], "its last lines on stderr"
 	if len(e.Crash) > 0 {
-		stderr, heading = e.Crash, "it crashed, saying on stderr"
+		stderr, heading = e.Crash, "its crash report on stderr"
 	}
 	for _, part := range []struct {
 		heading string
@@ -47,95 +70,43 @@ func (e *Error) Describe() string {
 		if len(part.lines) > 0 {
 			fmt.Fprintf(&b, "%s:\n", part.heading)
 			for _, line := range part.lines {
-				fmt.Fprintf(&b, "    %s\n", line)
+				fmt.Fprintf(&b, "    %s\n", Printable(line))
 			}
 		}
 	}
 	return b.String()
 }
 
-// Output remembers what a node printed last. It is safe for concurrent use.
-type Output struct {
-	mu             sync.Mutex
-	stdout, stderr recent
-	crash          []string
-}
+// ErrExited is the error for a node that ends, without a fault, before the test
+// does.
+var ErrExited = errors.New("exited with status 0 during the test; a node must go on until its stdin is closed")
 
-// recent keeps the last lines.
-type recent []string
-
-func (r *recent) add(line []byte) {
-	const width = 500
-	s := string(line[:min(len(line), width)])
-	if len(line) > width {
-		s += "…"
-	}
-	if *r = append(*r, s); len(*r) > keptLines {
-		*r = (*r)[1:]
-	}
-}
-
-// Message parses a line that a node printed on stdout. The line has no spaces
-// around it.
-func (o *Output) Message(line []byte) (journal.Message, error) {
-	o.mu.Lock()
-	o.stdout.add(line)
-	o.mu.Unlock()
-	m, err := journal.Parse(line)
-	if err != nil {
-		return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s", err, Shorten(line))
-	}
-	return m, nil
-}
-
-// TooLong is the error for a line on stdout that is longer than MaxLine.
+// TooLong returns the error for a line on stdout of more than MaxLine bytes.
+// The line may be incomplete.
 func TooLong(line []byte) error {
-	return fmt.Errorf("printed a line of more than %d MiB on stdout; it begins with %.60q", MaxLine>>20, line)
+	return fmt.Errorf("printed a line of more than %d MiB on stdout, without a line feed; it begins with %.60q", MaxLine>>20, line)
 }
 
-// Unread is the error for a node that lets its stdin run full.
+// Unread returns the error for a node that does not read its stdin while
+// more than MaxUnread bytes wait for it.
 func Unread(waiting int) error {
 	return fmt.Errorf("does not read its stdin: %d MiB of messages are waiting for it", waiting>>20)
 }
 
-// ErrExited is the error for a node that ends without a fault.
-var ErrExited = errors.New("exited with status 0 during the test")
-
-// Stderr remembers a line that a node printed there.
-func (o *Output) Stderr(line []byte) {
-	const enough = 12 // of a crash report, whose end may push its beginning out of the last lines
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.stderr.add(line)
-	begins := bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("Traceback "))
-	if begins && len(o.crash) == 0 || len(o.crash) > 0 && len(o.crash) < enough {
-		o.crash = append(o.crash, string(line[:min(len(line), 500)]))
-	}
+// errTooMuch is the error for a node that printed more than MaxOutput bytes.
+func errTooMuch(stream string) error {
+	return fmt.Errorf("printed more than %d MiB on %s; it seems to print in an endless loop", MaxOutput>>20, stream)
 }
 
-// Fail makes an Error of what a node did, with what it printed last.
-func (o *Output) Fail(node string, err error) *Error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return &Error{Node: node, Msg: err.Error(), Stdout: slices.Clone(o.stdout), Stderr: slices.Clone(o.stderr), Crash: slices.Clone(o.crash)}
-}
-
-// Deliver hands a message of a node to receive, which returns an error for one
-// that cannot be delivered.
+// Deliver hands a message that a node printed to receive, which returns an
+// error for a message that cannot be delivered. A message in another node's
+// name is an error, too.
 func Deliver(node string, m journal.Message, receive func(journal.Message) error) error {
 	if m.Src != node {
-		return fmt.Errorf(`printed a message whose "src" is %q, not its own id: %s`, m.Src, Shorten(m.Append(nil)))
+		return fmt.Errorf(`printed a message whose "src" is %q, not its own id: %s`, m.Src, Excerpt(m.Append(nil), 0))
 	}
 	if err := receive(m); err != nil {
-		return fmt.Errorf("printed a message that cannot be delivered: %w: %s", err, Shorten(m.Append(nil)))
+		return fmt.Errorf("printed a message that cannot be delivered: %w: %s", err, Excerpt(m.Append(nil), 0))
 	}
 	return nil
-}
-
-// Shorten quotes the beginning of a text.
-func Shorten(text []byte) string {
-	if len(text) > 200 {
-		return fmt.Sprintf("%q…", text[:200])
-	}
-	return fmt.Sprintf("%q", text)
 }

@@ -1,0 +1,148 @@
+package nodeio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"glomers/checkers/journal"
+)
+
+// Output follows what one node prints: it parses messages, enforces MaxOutput,
+// and remembers the last lines for an [Error]. The zero value is ready to use.
+// It is safe for concurrent use, since stdout and stderr may be read by
+// different goroutines.
+type Output struct {
+	mu             sync.Mutex
+	stdout, stderr stream
+	crash          []string
+	misplaced      bool // a message was printed on stderr
+}
+
+// stream is what is known of stdout or stderr.
+type stream struct {
+	bytes int
+	last  []string // at most keptLines
+}
+
+const (
+	keptLines = 32  // of each stream
+	keptWidth = 500 // bytes of each kept line
+	crashSize = 12  // lines of a crash report
+)
+
+// add counts a line with its line feed, and reports whether the stream is
+// within its limit.
+func (s *stream) add(line []byte) bool {
+	if s.last = append(s.last, cut(line)); len(s.last) > keptLines {
+		s.last = s.last[1:]
+	}
+	s.bytes += len(line) + 1
+	return s.bytes <= MaxOutput
+}
+
+// cut returns the beginning of a line, with an ellipsis for the rest.
+func cut(line []byte) string {
+	if len(line) <= keptWidth {
+		return string(line)
+	}
+	return string(line[:runeStart(line, keptWidth)]) + "…"
+}
+
+// Message parses a line that the node printed on stdout. The line has no space
+// around it.
+func (o *Output) Message(line []byte) (journal.Message, error) {
+	o.mu.Lock()
+	within := o.stdout.add(line)
+	o.mu.Unlock()
+	if !within {
+		return journal.Message{}, errTooMuch("stdout")
+	}
+	m, err := journal.Parse(line)
+	if err != nil {
+		const advice = "stdout is for messages only, print everything else on stderr"
+		if line[0] == '{' {
+			return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s", err, Excerpt(line, faultOffset(err)))
+		}
+		return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s; %s", err, Excerpt(line, faultOffset(err)), advice)
+	}
+	return m, nil
+}
+
+// faultOffset returns where in a line the decoder stopped, 0 if it does not say.
+func faultOffset(err error) int {
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return int(syntax.Offset)
+	case errors.As(err, &mismatch):
+		return int(mismatch.Offset)
+	}
+	return 0
+}
+
+// Stderr takes a line that the node printed there, without its line feed. The
+// error is that of a node that has printed more than MaxOutput bytes.
+func (o *Output) Stderr(line []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	within := o.stderr.add(line)
+	// The end of a long crash report pushes its beginning, which says what
+	// happened, out of the last lines; so the beginning is kept apart.
+	if len(o.crash) == 0 && beginsCrash(line) || len(o.crash) > 0 && len(o.crash) < crashSize {
+		o.crash = append(o.crash, cut(line))
+	}
+	if !o.misplaced && bytes.HasPrefix(line, []byte("{")) {
+		_, err := journal.Parse(line)
+		o.misplaced = err == nil
+	}
+	if !within {
+		return errTooMuch("stderr")
+	}
+	return nil
+}
+
+// beginsCrash recognizes the first line of a crash report of Go and Python.
+func beginsCrash(line []byte) bool {
+	return slices.ContainsFunc([]string{"panic: ", "fatal error: ", "Traceback "}, func(beginning string) bool {
+		return strings.HasPrefix(string(line), beginning)
+	})
+}
+
+// Fail returns the Error of a node that did what err says, with what the node
+// printed last.
+func (o *Output) Fail(node string, err error) *Error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return &Error{
+		Node: node, Msg: err.Error(), Err: err,
+		Stdout: slices.Clone(o.stdout.last), Stderr: slices.Clone(o.stderr.last), Crash: slices.Clone(o.crash),
+	}
+}
+
+// FailSilent returns the Error of a node that did not answer, as err says. It
+// adds what the node printed instead, and the usual reason.
+func (o *Output) FailSilent(node string, err error) *Error {
+	e := o.Fail(node, err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.misplaced:
+		e.Msg += "; it printed a message on stderr, but messages belong on stdout"
+	case o.stdout.bytes == 0 && o.stderr.bytes == 0:
+		e.Msg += "; it printed nothing at all" + flushing
+	case o.stdout.bytes == 0:
+		e.Msg += "; it printed nothing on stdout" + flushing
+	}
+	return e
+}
+
+// flushing is the usual reason why an answer does not arrive: unlike a terminal,
+// a pipe is written to when the buffer of the standard library is full.
+const flushing = ". If it does print an answer, flush stdout after each message: otherwise the answer waits in a buffer" +
+	" (C: fflush(stdout); Python: print(…, flush=True))"
