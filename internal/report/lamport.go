@@ -1,0 +1,366 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+)
+
+// clients is the lane that all clients share: which of them sent a request
+// rarely matters, and a lane for each would be most of the picture.
+const clients = "clients"
+
+// Diagram is a Lamport diagram [1]: a lane for each node, time from top to
+// bottom, an arrow for each message. Rows are events in their order, not equal
+// steps of time, so that a burst of messages within a microsecond and a silence
+// of ten seconds fit one page; the times stand at the left.
+//
+// [1] L. Lamport, Time, Clocks, and the Ordering of Events in a Distributed
+// System, CACM 21(7), 1978.
+type Diagram struct {
+	Title string
+	// Most bounds the number of messages; further ones are counted and left out.
+	// 0 is no bound.
+	Most int
+	// Keep selects messages; nil keeps all.
+	Keep func(journal.Message) bool
+
+	flights []flight
+	byID    map[int64]int // message → its flight
+	faults  []fault
+	left    int // messages beyond Most
+	laneGap float64
+	ids     map[string]bool
+	events  []event
+}
+
+// flight is one message on its way.
+type flight struct {
+	message journal.Message
+	lost    bool
+	reason  string
+	from,
+	to int // rows; to is -1 for a message that is still on its way at the end
+}
+
+// event is one end of a flight.
+type event struct {
+	at     time.Duration
+	lane   string
+	flight int
+	sent   bool
+}
+
+// fault is a time during which the nemesis disturbed the run.
+type fault struct {
+	from, to time.Duration
+	text     string
+}
+
+// AddHistory takes the operations of the nemesis, which become shaded bands.
+func (d *Diagram) AddHistory(h *history.History) {
+	open := map[string]int{}
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		verb, name, ok := strings.Cut(op.F, "-")
+		if op.Client() || !ok {
+			continue
+		}
+		switch at, running := open[name]; {
+		case verb == "start" && !running && op.Value != nil:
+			open[name] = len(d.faults)
+			d.faults = append(d.faults, fault{op.Time, math.MaxInt64, name})
+		case verb == "stop" && running:
+			d.faults[at].to = op.Time
+			delete(open, name)
+		}
+	}
+}
+
+// Add takes the next event of the journal.
+func (d *Diagram) Add(e journal.Event) {
+	if d.byID == nil {
+		d.byID, d.ids = map[int64]int{}, map[string]bool{}
+	}
+	m := e.Message
+	if e.Kind == journal.Send {
+		switch {
+		case d.Keep != nil && !d.Keep(m):
+			return
+		case d.Most > 0 && len(d.flights) >= d.Most:
+			d.left++
+			return
+		}
+		m.Body = bytes.Clone(m.Body)
+		d.byID[m.ID] = len(d.flights)
+		d.events = append(d.events, event{e.Time, lane(m.Src), len(d.flights), true})
+		d.flights = append(d.flights, flight{message: m, to: -1})
+		d.ids[lane(m.Src)], d.ids[lane(m.Dest)] = true, true
+		return
+	}
+	i, ok := d.byID[m.ID]
+	if !ok {
+		return
+	}
+	if e.Kind == journal.Drop {
+		d.flights[i].lost, d.flights[i].reason = true, e.Reason
+	}
+	d.events = append(d.events, event{e.Time, lane(d.flights[i].message.Dest), i, false})
+}
+
+func lane(id string) string {
+	if journal.IsClient(id) {
+		return clients
+	}
+	return id
+}
+
+// lanes returns clients first, then nodes in the order of their numbers, then
+// services.
+func (d *Diagram) lanes() []string {
+	var out []string
+	for id := range d.ids {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, compareIDs)
+	return out
+}
+
+// compareIDs orders n2 before n10, clients before nodes and services behind them.
+func compareIDs(a, b string) int {
+	rank := func(id string) (int, int, string) {
+		var n int
+		switch {
+		case id == clients:
+			return 0, 0, id
+		case strings.HasSuffix(id, "-kv") || strings.HasSuffix(id, "-tso"):
+			return 2, 0, id
+		}
+		digits := strings.TrimLeft(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+		fmt.Sscanf(digits, "%d", &n)
+		return 1, n, id
+	}
+	ar, an, as := rank(a)
+	br, bn, bs := rank(b)
+	return cmp.Or(ar-br, cmp.Compare(an, bn), strings.Compare(as, bs))
+}
+
+// Measures in pixels.
+const (
+	rowHeight  = 20.0
+	topMargin  = 56.0
+	leftMargin = 84.0
+	rightSpace = 120.0
+	gapHeight  = 26.0
+)
+
+// silence is how long nothing must happen for the diagram to say so.
+const silence = 250 * time.Millisecond
+
+// WriteSVG draws the diagram.
+func (d *Diagram) WriteSVG(w io.Writer) error {
+	lanes := d.lanes()
+	spacing := max(64, min(190, 900/float64(max(1, len(lanes)-1))))
+	d.laneGap = spacing
+	x := map[string]float64{}
+	for i, id := range lanes {
+		x[id] = leftMargin + 30 + float64(i)*spacing
+	}
+	rows := d.rows()
+	bottom := topMargin + rowHeight
+	if len(rows) > 0 {
+		bottom = rows[len(rows)-1].y + rowHeight
+	}
+	width := leftMargin + 30 + float64(max(0, len(lanes)-1))*spacing + rightSpace
+	c := &canvas{}
+	d.drawFaults(c, rows, width)
+	for _, id := range lanes {
+		c.add(`<line class="lane" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="head" x="%.1f" y="%.1f">%s</text>`,
+			x[id], topMargin-12, x[id], bottom, x[id], topMargin-20, escape(id))
+	}
+	c.add(`<text x="12" y="18" style="font-weight:600">%s</text>`, escape(d.Title))
+	drawTimes(c, rows, width)
+	for i := range d.flights {
+		d.drawFlight(c, &d.flights[i], rows, x, bottom)
+	}
+	if d.left > 0 {
+		c.add(`<text class="fault-text" x="%.1f" y="%.1f">… and %d more messages</text>`, leftMargin, bottom+16, d.left)
+		bottom += 20
+	}
+	_, err := w.Write(c.document(width, bottom+12, d.Title))
+	return err
+}
+
+// row is where the events of one instant on one lane are drawn.
+type row struct {
+	at  time.Duration
+	y   float64
+	gap time.Duration // silence before it that is worth a mark, or 0
+}
+
+// rows places the events: those of one instant, lane and direction share a row.
+func (d *Diagram) rows() []row {
+	slices.SortStableFunc(d.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	var rows []row
+	y := topMargin
+	for i, e := range d.events {
+		p := e
+		if i > 0 {
+			p = d.events[i-1]
+		}
+		if i == 0 || p.at != e.at || p.lane != e.lane || p.sent != e.sent {
+			r := row{at: e.at, y: y}
+			if i > 0 && e.at-p.at >= silence {
+				r.gap = e.at - p.at
+				r.y += gapHeight
+			}
+			rows = append(rows, r)
+			y = r.y + rowHeight
+		}
+		f := &d.flights[e.flight]
+		if e.sent {
+			f.from = len(rows) - 1
+		} else {
+			f.to = len(rows) - 1
+		}
+	}
+	return rows
+}
+
+// drawTimes writes the times at the left, and the silences.
+func drawTimes(c *canvas, rows []row, width float64) {
+	last := ""
+	for _, r := range rows {
+		if text := fmt.Sprintf("%.4f s", r.at.Seconds()); text != last {
+			c.add(`<text class="time" x="%.1f" y="%.1f">%s</text>`, leftMargin-6, r.y+4, text)
+			last = text
+		}
+		if r.gap > 0 {
+			y := r.y - rowHeight/2 - gapHeight/2
+			c.add(`<line class="gap" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="fault-text" x="%.1f" y="%.1f">%.2f s of silence</text>`,
+				leftMargin, y, width-rightSpace+10, y, width-rightSpace+14, y+4, r.gap.Seconds())
+		}
+	}
+}
+
+// drawFaults shades the rows during which a fault was in force.
+func (d *Diagram) drawFaults(c *canvas, rows []row, width float64) {
+	for i, f := range d.faults {
+		first := slices.IndexFunc(rows, func(r row) bool { return r.at >= f.from && r.at <= f.to })
+		if first < 0 {
+			continue
+		}
+		last := first
+		for last+1 < len(rows) && rows[last+1].at <= f.to {
+			last++
+		}
+		top, bottom := rows[first].y-rowHeight/2, rows[last].y+rowHeight/2
+		c.add(`<rect class="fault" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/><text class="fault-text" x="%.1f" y="%.1f">%s</text>`,
+			leftMargin, top, width-leftMargin-4, bottom-top, width-rightSpace+34, top+12+float64(i%3)*12, escape(f.text))
+	}
+}
+
+// drawFlight draws one message with its label.
+func (d *Diagram) drawFlight(c *canvas, f *flight, rows []row, x map[string]float64, bottom float64) {
+	x1, y1 := x[lane(f.message.Src)], rows[f.from].y
+	x2, y2 := x[lane(f.message.Dest)], bottom
+	if f.to >= 0 {
+		y2 = rows[f.to].y
+	}
+	class, marker, text := "msg", "m", labelOf(f.message.Body)
+	switch {
+	case f.lost:
+		class = "lost"
+		x2, y2 = x1+(x2-x1)*0.75, y1+(y2-y1)*0.75
+	case strings.Contains(text, "_ok"):
+		class, marker = "ack", "a"
+	}
+	c.add(`<g><title>%s</title>`, escape(f.message.String()))
+	if f.lost {
+		c.add(`<line class="lost" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="label lost-text" x="%.1f" y="%.1f">✗ %s</text>`, x1, y1, x2, y2, x2, y2+4, escape(f.reason))
+	} else {
+		c.add(`<line class="%s" marker-end="url(#%s)" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, marker, x1, y1, x2, y2)
+	}
+	// A label stands in the gap next to the end that no other message shares.
+	at, gap := 0.5, min(0.5, d.laneGap/2/max(1, math.Abs(x2-x1)))
+	switch {
+	case f.lost:
+	case d.shared(func(o *flight) bool { return o.from == f.from }):
+		at = 1 - gap
+	case d.shared(func(o *flight) bool { return o.to == f.to }):
+		at = gap
+	}
+	length := math.Hypot(x2-x1, y2-y1)
+	if at != 0.5 {
+		length = d.laneGap
+	}
+	if most := int(length/6) - 1; len([]rune(text)) > most && most > 3 {
+		text = string([]rune(text)[:most-1]) + "…"
+	}
+	angle := math.Atan2(y2-y1, x2-x1) * 180 / math.Pi
+	if angle > 90 || angle < -90 {
+		angle += 180
+	}
+	mx, my := x1+(x2-x1)*at, y1+(y2-y1)*at
+	c.add(`<text class="label %s-text" x="%.1f" y="%.1f" transform="rotate(%.1f %.1f %.1f)">%s</text></g>`, class, mx, my-4, angle, mx, my, escape(text))
+}
+
+// shared reports whether more than one message is drawn that is like this.
+func (d *Diagram) shared(like func(*flight) bool) bool {
+	n := 0
+	for i := range d.flights {
+		if like(&d.flights[i]) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// labelOf says in a few words what a message is: its type and its fields, without
+// those that only pair requests with replies.
+func labelOf(body json.RawMessage) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return string(body)
+	}
+	var kind string
+	if json.Unmarshal(fields["type"], &kind) != nil {
+		kind = "?"
+	}
+	var names []string
+	for name := range fields {
+		if name != "type" && name != "msg_id" && name != "in_reply_to" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if len(names) == 1 {
+			kind += " " + string(fields[name])
+		} else {
+			kind += " " + name + "=" + string(fields[name])
+		}
+	}
+	return kind
+}
+
+// Setup reports whether a message belongs to the setting up of a run, which
+// looks the same in every run: init and topology, and the answers to them.
+func Setup(m journal.Message) bool {
+	var body struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(m.Body, &body) != nil {
+		return false
+	}
+	return slices.Contains([]string{"init", "init_ok", "topology", "topology_ok"}, body.Type)
+}

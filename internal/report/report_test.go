@@ -1,0 +1,177 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+	"glomers/internal/report"
+)
+
+// message is a line of a small run: who sends what to whom, when it is sent and
+// when it arrives, or why it does not.
+type message struct {
+	src, dest, body string
+	sent, ends      time.Duration
+	lost            string
+}
+
+// events returns the journal of some messages that do not overlap.
+func events(messages []message) []journal.Event {
+	var out []journal.Event
+	for i, m := range messages {
+		body := journal.Message{ID: int64(i), Src: m.src, Dest: m.dest, Body: json.RawMessage(m.body)}
+		out = append(out, journal.Event{Kind: journal.Send, Time: m.sent, Message: body})
+		end := journal.Event{Kind: journal.Recv, Time: m.ends, Message: journal.Message{ID: int64(i), Src: m.src, Dest: m.dest}}
+		if m.lost != "" {
+			end.Kind, end.Reason = journal.Drop, m.lost
+		}
+		out = append(out, end)
+	}
+	return out
+}
+
+// texts checks that an SVG document is well-formed and returns the texts in it.
+func texts(t *testing.T, svg []byte) string {
+	t.Helper()
+	dec := xml.NewDecoder(bytes.NewReader(svg))
+	var all []string
+	for {
+		token, err := dec.Token()
+		if err == io.EOF {
+			return strings.Join(all, "\n")
+		}
+		if err != nil {
+			t.Fatalf("the picture is not well-formed: %v", err)
+		}
+		switch token := token.(type) {
+		case xml.CharData:
+			all = append(all, strings.TrimSpace(string(token)))
+		case xml.StartElement:
+			if name := token.Name.Local; name == "script" || name == "foreignObject" || name == "image" {
+				t.Errorf("the picture has an element %s", name)
+			}
+			for _, a := range token.Attr {
+				if strings.HasPrefix(a.Name.Local, "on") || strings.Contains(a.Value, "http:") && a.Name.Space != "xmlns" && a.Name.Local != "xmlns" {
+					t.Errorf("the picture has the attribute %s=%q", a.Name.Local, a.Value)
+				}
+			}
+		}
+	}
+}
+
+func lost() []message {
+	return []message{
+		{"c1", "n0", `{"type":"init","msg_id":1,"node_id":"n0","node_ids":["n0","n1"]}`, 0, 0, ""},
+		{"c2", "n0", `{"type":"broadcast","message":7,"msg_id":1}`, time.Millisecond, time.Millisecond, ""},
+		{"n0", "n1", `{"type":"gossip","message":7}`, 2 * time.Millisecond, 3 * time.Millisecond, "partition"},
+		{"n0", "c2", `{"type":"broadcast_ok","in_reply_to":1}`, 2 * time.Millisecond, 2 * time.Millisecond, ""},
+		{"c3", "n1", `{"type":"read","msg_id":2}`, 11 * time.Second, 11 * time.Second, ""},
+		{"n1", "c3", `{"type":"read_ok","messages":[],"in_reply_to":2}`, 11 * time.Second, 11 * time.Second, ""},
+	}
+}
+
+func TestDiagramShowsWhatHappened(t *testing.T) {
+	nemesis := func(f string, at time.Duration) history.Op {
+		return history.Op{Type: history.Info, Process: history.Nemesis, F: f, Time: at, Value: edn.Keyword("isolated")}
+	}
+	h, err := history.New([]history.Op{nemesis("start-partition", time.Millisecond), nemesis("stop-partition", time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &report.Diagram{Title: "a lost value", Keep: func(m journal.Message) bool { return !report.Setup(m) }}
+	d.AddHistory(h)
+	for _, e := range events(lost()) {
+		d.Add(e)
+	}
+	var b bytes.Buffer
+	if err := d.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := texts(t, b.Bytes())
+	for _, want := range []string{"a lost value", "clients\n", "n0\n", "n1\n", "broadcast 7", "broadcast_ok", "gossip 7", "✗ partition", "read_ok []", "11.0000 s", "11.00 s of silence", "\npartition\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the diagram does not show %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "node_ids") {
+		t.Errorf("the diagram shows init, which was to be left out")
+	}
+}
+
+func TestDiagramCountsWhatItLeavesOut(t *testing.T) {
+	d := &report.Diagram{Most: 2}
+	for _, e := range events(lost()) {
+		d.Add(e)
+	}
+	var b bytes.Buffer
+	if err := d.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(t, b.Bytes()); !strings.Contains(got, "… and 4 more messages") {
+		t.Errorf("the diagram does not say how many messages it leaves out:\n%s", got)
+	}
+}
+
+func TestPicturesAreSafe(t *testing.T) {
+	hostile := []message{{`"><script>alert(1)</script>`, "n1", `{"type":"<script>","x":"]]>&\u0000"}`, 0, 1, ""}}
+	d, tr := &report.Diagram{Title: "<b>"}, &report.Traffic{Title: "<b>"}
+	for _, e := range events(hostile) {
+		d.Add(e)
+		tr.Add(e)
+	}
+	for _, p := range []interface{ WriteSVG(io.Writer) error }{d, tr} {
+		var b bytes.Buffer
+		if err := p.WriteSVG(&b); err != nil {
+			t.Fatal(err)
+		}
+		texts(t, b.Bytes())
+	}
+}
+
+func TestTrafficCountsServersOnly(t *testing.T) {
+	tr := &report.Traffic{Title: "who talks to whom"}
+	for range 3 {
+		for _, e := range events(lost()) {
+			tr.Add(e)
+		}
+	}
+	var b bytes.Buffer
+	if err := tr.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := texts(t, b.Bytes())
+	for _, want := range []string{"n0 ↔ n1: 3 messages", "3 messages between 2 nodes and services, on 1 link"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the picture does not say %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "c2") {
+		t.Error("the picture shows a client")
+	}
+}
+
+func TestTradeoffNamesEveryDesign(t *testing.T) {
+	p := &report.Tradeoff{
+		Title: "messages and latency", X: "messages per operation", Y: "median stable latency, ms", LimitX: 20, LimitY: 1000,
+		Points: []report.Design{{Name: "star", X: 2.3, Y: 520}, {Name: "fan-out", X: 23, Y: 185}},
+		Bound:  report.Bound{Name: "bound", Points: [][2]float64{{0.3, 900}, {30, 100}}},
+	}
+	var b bytes.Buffer
+	if err := p.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := texts(t, b.Bytes())
+	for _, want := range []string{"messages and latency", "messages per operation", "star", "fan-out", "bound", "limits of the challenge", "prefers-color-scheme:dark"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the plot does not show %q:\n%s", want, got)
+		}
+	}
+}
