@@ -234,12 +234,8 @@ type ShapeError struct {
 }
 
 func (e *ShapeError) Error() string {
-	return fmt.Sprintf("%s has the value %s, expected %s", e.Op.Where(), abbreviate(edn.String(e.Op.Value)), e.Want)
+	return fmt.Sprintf("%s has the value %s, expected %s", e.Op.Where(), edn.Brief(e.Op.Value, shown), e.Want)
 }
 
-func abbreviate(s string) string {
-	if len(s) > 100 {
-		return s[:97] + "…"
-	}
-	return s
-}
+// shown is how many runes of a value or an error a message quotes.
+const shown = 100

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
@@ -56,9 +57,9 @@ func answerText(done *history.Op) string {
 	case done == nil:
 		return "no answer"
 	case done.Type != history.OK && done.Error != nil:
-		return "no echo: " + abbreviate(errorText(done.Error))
+		return "no echo: " + brief.Text(errorText(done.Error), shown)
 	}
-	return abbreviate(edn.String(done.Value))
+	return edn.Brief(done.Value, shown)
 }
 
 // firstFew keeps a list of details short.

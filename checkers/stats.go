@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
@@ -68,7 +69,7 @@ func StatsOf(h *history.History) Stats {
 		}
 		s.ByF[op.F].add(op.Type)
 		if op.Error != nil {
-			s.errors[op.F+" "+op.Type.String()+": "+abbreviate(errorText(op.Error))]++
+			s.errors[op.F+" "+op.Type.String()+": "+brief.Text(errorText(op.Error), shown)]++
 		}
 	}
 	s.Valid = Unknown

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"glomers/checkers/brief"
 )
 
 // Limits of the decoder. They are far above what a test writes and keep a
@@ -16,6 +18,9 @@ const (
 	MaxForm  = 256 << 20 // bytes of one top-level form
 	MaxDepth = 512       // nesting of collections
 )
+
+// shown is how many runes of a wrong text an error quotes.
+const shown = 60
 
 // A SyntaxError says where the text stopped being EDN.
 type SyntaxError struct {
@@ -284,7 +289,7 @@ func (d *Decoder) mapping() (any, error) {
 			return nil, err
 		}
 		if c, ok := d.peek(); ok && c == '}' {
-			return nil, d.fail("map key %s has no value", String(key))
+			return nil, d.fail("map key %s has no value", Brief(key, shown))
 		}
 		v, err := d.nested("the value of a map key")
 		if err != nil {
@@ -318,7 +323,7 @@ func (d *Decoder) dispatch() (any, error) {
 		case "NaN":
 			return math.NaN(), nil
 		}
-		return nil, d.fail("unknown symbolic value ##%s", name)
+		return nil, d.fail("unknown symbolic value ##%s", brief.Text(name, shown))
 	}
 	token, err := d.token()
 	if err != nil {
@@ -331,7 +336,7 @@ func (d *Decoder) dispatch() (any, error) {
 	if d.depth++; d.depth > MaxDepth {
 		return nil, d.fail("tags nested deeper than %d", MaxDepth)
 	}
-	v, err := d.nested("the value of #" + tag)
+	v, err := d.nested("the value of #" + brief.Text(tag, shown))
 	d.depth--
 	return Tagged{tag, v}, err
 }
@@ -376,7 +381,7 @@ func (d *Decoder) atom() (any, error) {
 	case c >= '0' && c <= '9', len(token) > 1 && (c == '-' || c == '+') && token[1] >= '0' && token[1] <= '9':
 		v, ok := parseNumber(token)
 		if !ok {
-			return nil, d.fail("malformed number %q", token)
+			return nil, d.fail("malformed number %s", brief.Quote(token, shown))
 		}
 		return v, nil
 	}
@@ -393,7 +398,7 @@ func (d *Decoder) atom() (any, error) {
 		v = false
 	default:
 		if !utf8.ValidString(s) {
-			return nil, d.fail("%q is not UTF-8", s)
+			return nil, d.fail("%s is not UTF-8", brief.Quote(s, shown))
 		}
 		if c := s[0]; c < ' ' || c == 0x7f {
 			return nil, d.fail("unexpected control character %q", s[:1])
@@ -403,7 +408,7 @@ func (d *Decoder) atom() (any, error) {
 			break
 		}
 		if len(s) == 1 || s[1] == ':' {
-			return nil, d.fail("malformed keyword %q", s)
+			return nil, d.fail("malformed keyword %s", brief.Quote(s, shown))
 		}
 		v = Keyword(s[1:])
 	}
@@ -598,5 +603,5 @@ func (d *Decoder) char() (any, error) {
 			return Char(n), nil
 		}
 	}
-	return nil, d.fail(`unknown character \%s`, token)
+	return nil, d.fail(`unknown character \%s`, brief.Text(token, shown))
 }

@@ -13,13 +13,16 @@
 package edn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"glomers/checkers/brief"
 )
 
 // Keyword is a keyword without its colon.
@@ -71,11 +74,20 @@ func scalarEqual(a, b any) bool {
 // String returns the compact text of v, as Append writes it.
 func String(v any) string { return string(Append(nil, v)) }
 
+// Brief returns the compact text of v, shortened to at most max runes, for
+// messages. It costs no more than what it returns, however large v is.
+func Brief(v any, max int) string {
+	return brief.Text(appendValue(nil, v, utf8.UTFMax*max), max)
+}
+
 // Append appends the compact text of v to dst: elements are separated by one
 // space, map entries by a comma and a space, as Clojure prints them. Integers
 // of every Go size are accepted. A value that EDN does not know is written as
 // the string of its %v form.
-func Append(dst []byte, v any) []byte {
+func Append(dst []byte, v any) []byte { return appendValue(dst, v, math.MaxInt) }
+
+// appendValue is Append that need not go on once dst is longer than limit.
+func appendValue(dst []byte, v any, limit int) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "nil"...)
@@ -94,7 +106,7 @@ func Append(dst []byte, v any) []byte {
 	case *big.Rat:
 		return append(dst, v.String()...)
 	case string:
-		return appendString(dst, v)
+		return appendString(dst, v[:min(len(v), limit)])
 	case Char:
 		return appendChar(dst, rune(v))
 	case Keyword:
@@ -102,19 +114,22 @@ func Append(dst []byte, v any) []byte {
 	case Symbol:
 		return append(dst, v...)
 	case []any:
-		return appendSeq(dst, "[", v, "]")
+		return appendSeq(dst, "[", v, "]", limit)
 	case List:
-		return appendSeq(dst, "(", v, ")")
+		return appendSeq(dst, "(", v, ")", limit)
 	case Set:
-		return appendSeq(dst, "#{", v, "}")
+		return appendSeq(dst, "#{", v, "}", limit)
 	case Map:
 		dst = append(dst, '{')
 		for i, e := range v {
+			if len(dst) > limit {
+				return dst
+			}
 			if i > 0 {
 				dst = append(dst, ", "...)
 			}
-			dst = append(Append(dst, e.Key), ' ')
-			dst = Append(dst, e.Value)
+			dst = append(appendValue(dst, e.Key, limit), ' ')
+			dst = appendValue(dst, e.Value, limit)
 		}
 		return append(dst, '}')
 	case Tagged:
@@ -122,18 +137,21 @@ func Append(dst []byte, v any) []byte {
 		if _, ok := v.Value.(Map); !ok {
 			dst = append(dst, ' ')
 		}
-		return Append(dst, v.Value)
+		return appendValue(dst, v.Value, limit)
 	}
 	return appendString(dst, fmt.Sprint(v))
 }
 
-func appendSeq(dst []byte, open string, seq []any, end string) []byte {
+func appendSeq(dst []byte, open string, seq []any, end string, limit int) []byte {
 	dst = append(dst, open...)
 	for i, x := range seq {
+		if len(dst) > limit {
+			return dst
+		}
 		if i > 0 {
 			dst = append(dst, ' ')
 		}
-		dst = Append(dst, x)
+		dst = appendValue(dst, x, limit)
 	}
 	return append(dst, end...)
 }
@@ -216,23 +234,13 @@ func Compare(a, b any) int {
 		return strings.Compare(string(x), string(b.(Keyword)))
 	case int64:
 		if y, ok := b.(int64); ok {
-			return compareOrdered(x, y)
+			return cmp.Compare(x, y)
 		}
 	}
 	if ra == numberRank {
-		return compareOrdered(number(a), number(b))
+		return cmp.Compare(number(a), number(b))
 	}
 	return strings.Compare(String(a), String(b))
-}
-
-func compareOrdered[T int64 | float64](x, y T) int {
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
 }
 
 const numberRank = 2
@@ -277,7 +285,7 @@ func number(v any) float64 {
 
 // Sort orders values by Compare.
 func Sort(values []any) {
-	sort.SliceStable(values, func(i, j int) bool { return Compare(values[i], values[j]) < 0 })
+	slices.SortStableFunc(values, Compare)
 }
 
 // Equal reports whether two values are equal as EDN defines it: lists and
@@ -307,14 +315,14 @@ func appendCanonical(dst []byte, v any) []byte {
 		for i, x := range v {
 			parts[i] = Canonical(x)
 		}
-		sort.Strings(parts)
+		slices.Sort(parts)
 		return append(dst, "#{"+strings.Join(parts, " ")+"}"...)
 	case Map:
 		parts := make([]string, len(v))
 		for i, e := range v {
 			parts[i] = Canonical(e.Key) + " " + Canonical(e.Value)
 		}
-		sort.Strings(parts)
+		slices.Sort(parts)
 		return append(dst, "{"+strings.Join(parts, ", ")+"}"...)
 	case Tagged:
 		return appendCanonical(append(append(append(dst, '#'), v.Tag...), ' '), v.Value)

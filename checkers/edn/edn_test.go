@@ -213,3 +213,27 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestBrief: a value is printed no further than it is shown.
+func TestBrief(t *testing.T) {
+	long := make([]any, 1<<20)
+	if got, want := Brief(Map{{Keyword("value"), long}}, 20), "{:value [nil nil ni…"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := Brief(strings.Repeat("é", 1<<20), 5), `"ééé…`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if n := testing.AllocsPerRun(10, func() { Brief(long, 20) }); n > 10 {
+		t.Errorf("%v allocations for 20 runes", n)
+	}
+}
+
+// TestErrorsAreShort: an error quotes the beginning of what is wrong.
+func TestErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("9", 1<<20-1)
+	for _, text := range []string{long + "x", "##" + long, `\` + long, ":" + long[:1<<19] + "\xff", "{" + long + "}", "#a" + long} {
+		if _, err := NewDecoder(strings.NewReader(text)).Decode(); err == nil || len(err.Error()) > 300 {
+			t.Errorf("%.20q… gives %.400v", text, err)
+		}
+	}
+}

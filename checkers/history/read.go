@@ -177,7 +177,7 @@ func readJSON(br *bufio.Reader) ([]Op, error) {
 func fromJSON(v any, index int) (Op, error) {
 	m, ok := v.(edn.Map)
 	if !ok {
-		return Op{}, fmt.Errorf("expected an object with an operation, found %s", abbreviate(v))
+		return Op{}, fmt.Errorf("expected an object with an operation, found %s", edn.Brief(v, shown))
 	}
 	for i := range m {
 		name := edn.Keyword(fmt.Sprint(m[i].Key))
@@ -216,13 +216,8 @@ func keywordMops(v any) {
 	}
 }
 
-func abbreviate(v any) string {
-	s := edn.String(v)
-	if len(s) > 80 {
-		s = s[:77] + "…"
-	}
-	return s
-}
+// shown is how many runes of a wrong value an error quotes.
+const shown = 80
 
 func fromEDN(v any, index int) (Op, error) {
 	if t, ok := v.(edn.Tagged); ok {
@@ -230,7 +225,7 @@ func fromEDN(v any, index int) (Op, error) {
 	}
 	m, ok := v.(edn.Map)
 	if !ok {
-		return Op{}, fmt.Errorf("expected a map with an operation, found %s", abbreviate(v))
+		return Op{}, fmt.Errorf("expected a map with an operation, found %s", edn.Brief(v, shown))
 	}
 	op := Op{Index: index}
 	var hasType, hasProcess, hasF bool
@@ -283,13 +278,13 @@ func fromEDN(v any, index int) (Op, error) {
 		}
 	}
 	if !hasType || !hasProcess || !hasF {
-		return op, fmt.Errorf("not an operation: it needs :type, :process and :f: %s", abbreviate(m))
+		return op, fmt.Errorf("not an operation: it needs :type, :process and :f: %s", edn.Brief(m, shown))
 	}
 	return op, nil
 }
 
 func fieldError(m edn.Map, field, want string, found any) error {
-	return fmt.Errorf(":%s is %s, expected %s, in %s", field, abbreviate(found), want, abbreviate(m))
+	return fmt.Errorf(":%s is %s, expected %s, in %s", field, edn.Brief(found, shown), want, edn.Brief(m, shown))
 }
 
 func (t *Type) parse(v any) error {

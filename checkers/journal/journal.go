@@ -26,6 +26,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"glomers/checkers/brief"
 )
 
 // Message is what one node, client or service says to another.
@@ -193,7 +195,7 @@ func Read(r io.Reader, f func(Event) error) error {
 	br := bufio.NewReaderSize(r, 256<<10)
 	first, err := br.ReadString('\n')
 	if err != nil || first != header {
-		return fmt.Errorf("line 1: expected %q, found %.40q: not a glomers journal of version 1", strings.TrimSpace(header), first)
+		return fmt.Errorf("line 1: expected %q, found %s: not a glomers journal of version 1", strings.TrimSpace(header), brief.Quote(first, 40))
 	}
 	type ends struct{ src, dest string }
 	inFlight := map[int64]ends{}
@@ -231,12 +233,12 @@ func Read(r io.Reader, f func(Event) error) error {
 func parseEvent(line string) (Event, error) {
 	fields := strings.SplitN(line, " ", 6)
 	if len(fields) < 3 || len(fields[0]) != 1 {
-		return Event{}, fmt.Errorf("expected an event such as %q, found %.60q", "r 12 401822", line)
+		return Event{}, fmt.Errorf("expected an event such as %q, found %s", "r 12 401822", brief.Quote(line, 60))
 	}
 	id, err1 := strconv.ParseInt(fields[1], 10, 64)
 	at, err2 := strconv.ParseInt(fields[2], 10, 64)
 	if err1 != nil || err2 != nil {
-		return Event{}, fmt.Errorf("id and time must be numbers, found %q and %q", fields[1], fields[2])
+		return Event{}, fmt.Errorf("id and time must be numbers, found %s and %s", brief.Quote(fields[1], 20), brief.Quote(fields[2], 20))
 	}
 	e := Event{Kind: Kind(fields[0][0]), Time: time.Duration(at), Message: Message{ID: id}}
 	switch {
@@ -246,7 +248,7 @@ func parseEvent(line string) (Event, error) {
 	case e.Kind == Drop && len(fields) == 4:
 		e.Reason = fields[3]
 	default:
-		return Event{}, fmt.Errorf("unknown event %.60q", line)
+		return Event{}, fmt.Errorf("unknown event %s", brief.Quote(line, 60))
 	}
 	return e, nil
 }
@@ -264,10 +266,13 @@ type Stats struct {
 	All     Traffic `json:"all"`
 	Clients Traffic `json:"clients"` // from or to a client
 	Servers Traffic `json:"servers"` // between nodes and services
+
+	Events int64 `json:"-"` // sends, receives and losses: the lines of the journal after the first
 }
 
 // Add counts one event.
 func (s *Stats) Add(e Event) {
+	s.Events++
 	group := &s.Servers
 	if e.Message.InvolvesClient() {
 		group = &s.Clients

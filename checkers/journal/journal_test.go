@@ -103,6 +103,9 @@ func TestStats(t *testing.T) {
 	} {
 		s.Add(e)
 	}
+	if s.Events != 6 {
+		t.Errorf("%d events, want 6", s.Events)
+	}
 	s.PerOp(4)
 	if s.All.SendCount != 3 || s.All.RecvCount != 2 || s.Clients.MsgCount != 1 || s.Servers.SendCount != 2 || s.Servers.RecvCount != 1 || *s.Servers.MsgsPerOp != 0.5 || s.Clients.MsgsPerOp != nil {
 		t.Errorf("got %+v", s)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
@@ -54,9 +55,9 @@ func (t *Trace) AddHistory(h *history.History, proof []int) {
 		if !op.Client() {
 			who = "nemesis"
 		}
-		text := fmt.Sprintf("%-12s %s %s %s", who, op.Type, op.F, shorten(edn.String(op.Value)))
+		text := fmt.Sprintf("%-12s %s %s %s", who, op.Type, op.F, edn.Brief(op.Value, shown))
 		if op.Error != nil {
-			text += " " + shorten(edn.String(op.Error))
+			text += " " + edn.Brief(op.Error, shown)
 		}
 		t.lines = append(t.lines, line{op.Time, text})
 	}
@@ -71,7 +72,7 @@ func (t *Trace) Add(e journal.Event) {
 			return
 		}
 		t.flights[m.ID] = len(t.lines)
-		t.lines = append(t.lines, line{e.Time, fmt.Sprintf("  %s → %s  %s", m.Src, m.Dest, shorten(string(m.Body)))})
+		t.lines = append(t.lines, line{e.Time, fmt.Sprintf("  %s → %s  %s", m.Src, m.Dest, brief.JSON(m.Body, shown))})
 		return
 	}
 	i, ok := t.flights[m.ID]
@@ -87,13 +88,8 @@ func (t *Trace) Add(e journal.Event) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
 
-func shorten(s string) string {
-	const width = 160
-	if r := []rune(s); len(r) > width {
-		return string(r[:width]) + "…"
-	}
-	return s
-}
+// shown is how many runes of a value or a message the trace quotes.
+const shown = 160
 
 // matters reports whether a JSON text mentions one of the values.
 func (t *Trace) matters(text []byte) bool {

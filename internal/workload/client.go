@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
@@ -133,11 +134,8 @@ func (e *Error) EDN() any {
 // malformed is an answer that has the wrong shape. Nobody knows whether the
 // operation happened.
 func malformed(node string, body json.RawMessage, want string) *Error {
-	shown := body
-	if len(shown) > 200 {
-		shown = append(append([]byte{}, shown[:200]...), "…"...)
-	}
-	return &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered %s, expected %s", node, shown, want)}
+	const shown = 200
+	return &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered %s, expected %s", node, brief.JSON(body, shown), want)}
 }
 
 // errorCodes are Maelstrom's (doc/protocol.md). Codes that are not here are
