@@ -4,52 +4,62 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/big"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"glomers/checkers/brief"
 )
 
-// Limits of the decoder. They are far above what a test writes and keep a
-// damaged file from filling the memory.
+// The limits of a Decoder. They are far above what a test writes, and keep a
+// damaged or hostile text from exhausting the memory or the stack.
 const (
-	MaxForm  = 256 << 20 // bytes of one top-level form
-	MaxDepth = 512       // nesting of collections
+	MaxForm   = 64 << 20  // bytes of the text of one top-level form
+	MaxMemory = 512 << 20 // estimated bytes of the values of one top-level form
+	MaxString = 16 << 20  // bytes of one string
+	MaxName   = 64 << 10  // bytes of one keyword, symbol or tag
+	MaxNumber = 4 << 10   // bytes of one number
+	MaxDepth  = 512       // nesting of collections, tags and discarded forms
 )
 
 // shown is how many runes of a wrong text an error quotes.
 const shown = 60
 
-// A SyntaxError says where the text stopped being EDN.
+// A SyntaxError says where the text stopped being EDN, or JSON.
 type SyntaxError struct {
-	Line, Column int // from 1
+	Line, Column int // from 1; columns count bytes
 	Msg          string
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Msg) }
 
+// Position returns the place of the error.
+func (e *SyntaxError) Position() (line, column int) { return e.Line, e.Column }
+
 // Decoder reads top-level forms one by one, so that a file need not fit in
 // memory.
 type Decoder struct {
-	r         io.Reader
-	buf       []byte
-	pos, end  int
-	base      int64 // offset of buf[0] in the input
-	err       error // of the reader
-	line      int
-	lineStart int64 // offset of the first byte of the line
-	formStart int64
-	depth     int
-	names     map[string]any // interned keywords and symbols
-	strs      map[string]any // interned short strings
-	scratch   []byte
+	r          io.Reader
+	buf        []byte
+	pos, end   int   // the unread bytes of buf
+	base       int64 // offset of buf[0] in the input
+	err        error // of the reader
+	failed     error // the first SyntaxError: what follows it means nothing
+	line       int
+	lineStart  int64 // offset of the first byte of the line
+	formStart  int64
+	depth      int
+	memory     int64 // estimate for all forms so far
+	formMemory int64 // what memory was when the form began
+	maxForm    int64
+	maxMemory  int64
+	reuse      Map            // for the entries of the next map
+	names      map[string]any // interned keywords and symbols
+	strs       map[string]any // interned short strings
+	scratch    []byte
 }
 
 // NewDecoder returns a decoder that reads from r.
 func NewDecoder(r io.Reader) *Decoder {
-	return &Decoder{r: r, buf: make([]byte, 256<<10), line: 1, names: map[string]any{}, strs: map[string]any{}}
+	return &Decoder{r: r, buf: make([]byte, 256<<10), line: 1, maxForm: MaxForm, maxMemory: MaxMemory, names: map[string]any{}, strs: map[string]any{}}
 }
 
 // Position returns the line and column, from 1, of the next unread byte.
@@ -59,7 +69,8 @@ func (d *Decoder) Position() (line, column int) {
 
 func (d *Decoder) fail(format string, args ...any) error {
 	line, column := d.Position()
-	return &SyntaxError{line, column, fmt.Sprintf(format, args...)}
+	d.failed = &SyntaxError{line, column, fmt.Sprintf(format, args...)}
+	return d.failed
 }
 
 // need makes n unread bytes available in the buffer and reports whether the
@@ -94,6 +105,9 @@ func (d *Decoder) peek() (byte, bool) {
 // More skips white space, comments and discarded forms and reports whether
 // another byte follows.
 func (d *Decoder) More() (bool, error) {
+	if d.failed != nil {
+		return false, d.failed
+	}
 	if err := d.skip(); err != nil {
 		return false, err
 	}
@@ -117,19 +131,27 @@ func (d *Decoder) Peek() (byte, error) {
 	return d.buf[d.pos], nil
 }
 
-// Open consumes the opening bracket of a top-level vector, whose elements can
-// then be decoded one by one until Close reports true.
-func (d *Decoder) Open() { d.pos++ }
+// EnterVector consumes the opening bracket of a vector and reports whether there
+// was one. Its elements can then be decoded one by one, until LeaveVector
+// reports true: a vector of any length need not fit in memory.
+func (d *Decoder) EnterVector() bool { return d.consume('[') }
 
-// Close consumes a closing square bracket, if that is what comes next.
-func (d *Decoder) Close() bool {
+// LeaveVector consumes the closing bracket of a vector and reports whether there
+// was one.
+func (d *Decoder) LeaveVector() bool { return d.consume(']') }
+
+func (d *Decoder) consume(bracket byte) bool {
 	c, err := d.Peek()
-	if err == nil && c == ']' {
+	if err == nil && c == bracket {
 		d.pos++
 		return true
 	}
 	return false
 }
+
+// Memory estimates how many bytes the values decoded so far take, had all of
+// them been kept. Interned names and short strings count nothing.
+func (d *Decoder) Memory() int64 { return d.memory }
 
 // Decode reads the next form. It returns io.EOF when there is none, and a
 // *SyntaxError when the text is not EDN.
@@ -141,7 +163,27 @@ func (d *Decoder) Decode() (any, error) {
 		return nil, err
 	}
 	d.formStart = d.base + int64(d.pos)
+	d.formMemory = d.memory
+	d.depth = 0
 	return d.value()
+}
+
+// DecodeMap is Decode for a reader of many maps of which none is kept: the
+// entries of a map, tagged or not, are stored in scratch if they fit.
+func (d *Decoder) DecodeMap(scratch Map) (any, error) {
+	d.reuse = scratch[:0]
+	v, err := d.Decode()
+	d.reuse = nil
+	return v, err
+}
+
+// charge adds to the estimate of the memory that the current form takes.
+func (d *Decoder) charge(bytes int) error {
+	d.memory += int64(bytes)
+	if d.memory-d.formMemory > d.maxMemory {
+		return d.fail("a form whose values take more than %d MiB", d.maxMemory>>20)
+	}
+	return nil
 }
 
 func (d *Decoder) skip() error {
@@ -166,14 +208,27 @@ func (d *Decoder) skip() error {
 			if !d.need(2) || d.buf[d.pos+1] != '_' {
 				return nil
 			}
-			d.pos += 2
-			if _, err := d.nested("a form to discard"); err != nil {
+			if err := d.discard(); err != nil {
 				return err
 			}
 		default:
 			return nil
 		}
 	}
+}
+
+// discard skips #_ and the form that follows.
+func (d *Decoder) discard() error {
+	d.pos += len("#_")
+	if d.depth++; d.depth > MaxDepth {
+		return d.fail("discarded forms nested deeper than %d", MaxDepth)
+	}
+	reuse := d.reuse
+	d.reuse = nil
+	_, err := d.nested("a form to discard")
+	d.reuse = reuse
+	d.depth--
+	return err
 }
 
 // nested reads a form inside another one, where the end of the input is an
@@ -196,8 +251,8 @@ func (d *Decoder) truncated(what string) error {
 }
 
 func (d *Decoder) value() (any, error) {
-	if d.base+int64(d.pos)-d.formStart > MaxForm {
-		return nil, d.fail("a form larger than %d MiB", MaxForm>>20)
+	if d.base+int64(d.pos)-d.formStart > d.maxForm {
+		return nil, d.fail("a form larger than %d MiB", d.maxForm>>20)
 	}
 	c := d.buf[d.pos]
 	switch c {
@@ -249,10 +304,51 @@ func (d *Decoder) until(end byte) (bool, error) {
 	return c == end, nil
 }
 
+// The sizes of values on 64-bit machines.
+const (
+	interfaceSize = 16 // one element of a collection
+	entrySize     = 2 * interfaceSize
+	boxSize       = 24 // the slice header or string header that an interface points to
+)
+
+// Size estimates how many bytes of memory a value takes.
+func Size(v any) int64 {
+	n := int64(interfaceSize)
+	seq := func(values []any) int64 {
+		n += boxSize
+		for _, x := range values {
+			n += Size(x)
+		}
+		return n
+	}
+	switch v := v.(type) {
+	case string:
+		return n + boxSize + int64(len(v))
+	case []any:
+		return seq(v)
+	case List:
+		return seq(v)
+	case Set:
+		return seq(v)
+	case Map:
+		n += boxSize
+		for _, e := range v {
+			n += Size(e.Key) + Size(e.Value)
+		}
+	case Tagged:
+		return n + boxSize + Size(v.Value)
+	case nil, bool:
+	default:
+		return n + boxSize
+	}
+	return n
+}
+
 func (d *Decoder) sequence(end byte) ([]any, error) {
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
+	d.reuse = nil
 	var small [8]any
 	out := small[:0]
 	for {
@@ -261,9 +357,12 @@ func (d *Decoder) sequence(end byte) ([]any, error) {
 			return nil, err
 		}
 		if done {
-			return append(make([]any, 0, len(out)), out...), nil
+			return append(make([]any, 0, len(out)), out...), d.charge(boxSize)
 		}
 		v, err := d.value()
+		if err == nil {
+			err = d.charge(interfaceSize)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -275,7 +374,22 @@ func (d *Decoder) mapping() (any, error) {
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
-	out := make(Map, 0, 8)
+	if d.reuse != nil {
+		out := d.reuse
+		d.reuse = nil
+		return d.entries(out, 0)
+	}
+	var small [8]Entry
+	out, err := d.entries(small[:0], entrySize)
+	if err != nil {
+		return nil, err
+	}
+	return append(make(Map, 0, len(out)), out...), d.charge(boxSize)
+}
+
+// entries appends the entries of a map to out, up to the closing bracket, and
+// charges size bytes for each.
+func (d *Decoder) entries(out Map, size int) (Map, error) {
 	for {
 		done, err := d.until('}')
 		if err != nil || done {
@@ -292,6 +406,9 @@ func (d *Decoder) mapping() (any, error) {
 			return nil, d.fail("map key %s has no value", Brief(key, shown))
 		}
 		v, err := d.nested("the value of a map key")
+		if err == nil {
+			err = d.charge(size)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -339,269 +456,4 @@ func (d *Decoder) dispatch() (any, error) {
 	v, err := d.nested("the value of #" + brief.Text(tag, shown))
 	d.depth--
 	return Tagged{tag, v}, err
-}
-
-// token reads the bytes of a number, keyword or symbol. They are valid until
-// the next read.
-func (d *Decoder) token() ([]byte, error) {
-	start := d.pos
-	for i := start; i < d.end; i++ {
-		if delimiter[d.buf[i]] {
-			d.pos = i
-			return d.buf[start:i], nil
-		}
-	}
-	d.scratch = d.scratch[:0]
-	for {
-		c, ok := d.peek()
-		if !ok || delimiter[c] {
-			return d.scratch, nil
-		}
-		d.scratch = append(d.scratch, c)
-		d.pos++
-		if len(d.scratch) > 1<<20 {
-			return nil, d.fail("a number or name longer than 1 MiB")
-		}
-	}
-}
-
-var delimiter = func() (t [256]bool) {
-	for _, c := range []byte(" \t\r\n\f,;\"()[]{}\\") {
-		t[c] = true
-	}
-	return t
-}()
-
-func (d *Decoder) atom() (any, error) {
-	token, err := d.token()
-	if err != nil {
-		return nil, err
-	}
-	switch c := token[0]; {
-	case c >= '0' && c <= '9', len(token) > 1 && (c == '-' || c == '+') && token[1] >= '0' && token[1] <= '9':
-		v, ok := parseNumber(token)
-		if !ok {
-			return nil, d.fail("malformed number %s", brief.Quote(token, shown))
-		}
-		return v, nil
-	}
-	if v, ok := d.names[string(token)]; ok {
-		return v, nil
-	}
-	var v any
-	switch s := string(token); s {
-	case "nil":
-		return nil, nil
-	case "true":
-		v = true
-	case "false":
-		v = false
-	default:
-		if !utf8.ValidString(s) {
-			return nil, d.fail("%s is not UTF-8", brief.Quote(s, shown))
-		}
-		if c := s[0]; c < ' ' || c == 0x7f {
-			return nil, d.fail("unexpected control character %q", s[:1])
-		}
-		if s[0] != ':' {
-			v = Symbol(s)
-			break
-		}
-		if len(s) == 1 || s[1] == ':' {
-			return nil, d.fail("malformed keyword %s", brief.Quote(s, shown))
-		}
-		v = Keyword(s[1:])
-	}
-	if len(d.names) < 1<<14 {
-		d.names[string(token)] = v
-	}
-	return v, nil
-}
-
-// smallInts holds boxed integers: boxing each anew would double the memory of
-// a history.
-var smallInts = func() (t [1 << 15]any) {
-	for i := range t {
-		t[i] = int64(i)
-	}
-	return t
-}()
-
-// Int boxes an integer without allocating for small ones.
-func Int(n int64) any {
-	if n >= 0 && n < int64(len(smallInts)) {
-		return smallInts[n]
-	}
-	return n
-}
-
-func parseNumber(token []byte) (any, bool) {
-	if len(token) < 19 {
-		n, i, neg := int64(0), 0, false
-		if token[0] == '-' || token[0] == '+' {
-			neg, i = token[0] == '-', 1
-		}
-		for ; i < len(token) && token[i] >= '0' && token[i] <= '9'; i++ {
-			n = n*10 + int64(token[i]-'0')
-		}
-		if i == len(token) {
-			if neg {
-				n = -n
-			}
-			return Int(n), true
-		}
-	}
-	s := string(token)
-	if strings.ContainsAny(s, "_xXpP") { // Go's forms, not EDN's
-		return nil, false
-	}
-	switch {
-	case strings.HasSuffix(s, "N"):
-		n, ok := new(big.Int).SetString(s[:len(s)-1], 10)
-		return n, ok
-	case strings.Contains(s, "/"):
-		num, den, _ := strings.Cut(s, "/")
-		a, ok1 := new(big.Int).SetString(num, 10)
-		b, ok2 := new(big.Int).SetString(den, 10)
-		if !ok1 || !ok2 || b.Sign() == 0 {
-			return nil, false
-		}
-		return new(big.Rat).SetFrac(a, b), true
-	case strings.ContainsAny(s, ".eEM"):
-		f, err := strconv.ParseFloat(strings.TrimSuffix(s, "M"), 64)
-		return f, err == nil
-	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, true
-	}
-	n, ok := new(big.Int).SetString(s, 10)
-	return n, ok
-}
-
-func (d *Decoder) str() (any, error) {
-	d.pos++
-	for i := d.pos; i < d.end; i++ { // the common case: no escape, within the buffer
-		switch c := d.buf[i]; {
-		case c == '"':
-			raw := d.buf[d.pos:i]
-			if v, ok := d.strs[string(raw)]; ok {
-				d.pos = i + 1
-				return v, nil
-			}
-			if !utf8.Valid(raw) {
-				return nil, d.fail("a string that is not UTF-8")
-			}
-			d.pos = i + 1
-			return d.internString(raw), nil
-		case c == '\\', c == '\n':
-			i = d.end
-		}
-	}
-	out := d.scratch[:0]
-	for {
-		c, ok := d.peek()
-		if !ok {
-			return nil, d.truncated(`'"'`)
-		}
-		d.pos++
-		switch c {
-		case '"':
-			d.scratch = out[:0]
-			if !utf8.Valid(out) {
-				return nil, d.fail("a string that is not UTF-8")
-			}
-			return d.internString(out), nil
-		case '\n':
-			d.line++
-			d.lineStart = d.base + int64(d.pos)
-			out = append(out, c)
-		case '\\':
-			r, err := d.escape()
-			if err != nil {
-				return nil, err
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, c)
-		}
-		if len(out) > MaxForm {
-			return nil, d.fail("a string larger than %d MiB", MaxForm>>20)
-		}
-	}
-}
-
-func (d *Decoder) internString(raw []byte) any {
-	if len(raw) > 32 || len(d.strs) >= 1<<14 {
-		return string(raw)
-	}
-	s := string(raw)
-	var v any = s
-	d.strs[s] = v
-	return v
-}
-
-func (d *Decoder) escape() (rune, error) {
-	c, ok := d.peek()
-	if !ok {
-		return 0, d.truncated("an escape")
-	}
-	d.pos++
-	switch c {
-	case 'n':
-		return '\n', nil
-	case 't':
-		return '\t', nil
-	case 'r':
-		return '\r', nil
-	case 'b':
-		return '\b', nil
-	case 'f':
-		return '\f', nil
-	case '"', '\\', '/':
-		return rune(c), nil
-	case 'u':
-		r := rune(0)
-		for range 4 {
-			c, ok := d.peek()
-			n, err := strconv.ParseUint(string(rune(c)), 16, 8)
-			if !ok || err != nil {
-				return 0, d.fail(`\u needs four hexadecimal digits`)
-			}
-			d.pos++
-			r = r<<4 | rune(n)
-		}
-		return r, nil
-	}
-	return 0, d.fail(`unknown escape \%c`, c)
-}
-
-func (d *Decoder) char() (any, error) {
-	d.pos++
-	c, ok := d.peek()
-	if !ok {
-		return nil, d.truncated("a character")
-	}
-	if delimiter[c] {
-		d.pos++
-		return Char(c), nil
-	}
-	token, err := d.token()
-	if err != nil {
-		return nil, err
-	}
-	for r, name := range charNames {
-		if string(token) == name {
-			return Char(r), nil
-		}
-	}
-	r, size := utf8.DecodeRune(token)
-	switch {
-	case size == len(token) && r != utf8.RuneError:
-		return Char(r), nil
-	case token[0] == 'u' && len(token) == 5:
-		if n, err := strconv.ParseUint(string(token[1:]), 16, 32); err == nil {
-			return Char(n), nil
-		}
-	}
-	return nil, d.fail(`unknown character \%s`, brief.Text(token, shown))
 }

@@ -28,7 +28,7 @@ func TestForms(t *testing.T) {
 		{"0", "0"}, {"-17", "-17"}, {"+3", "3"}, {"9223372036854775807", "9223372036854775807"}, {"12N", "12N"},
 		{"9223372036854775808", "9223372036854775808N"}, {"1/3", "1/3"}, {"2/4", "1/2"},
 		{"1.5", "1.5"}, {"1.0", "1.0"}, {"0.5", "0.5"}, {"1.0E-4", "1.0E-4"}, {"1.5e10", "1.5E10"}, {"##Inf", "##Inf"}, {"##-Inf", "##-Inf"}, {"##NaN", "##NaN"},
-		{`"a\n\"b\" \\ é"`, `"a\n\"b\" \\ é"`}, {`"\u00e9"`, `"é"`},
+		{`"a\n\"b\" \\ é"`, `"a\n\"b\" \\ é"`}, {`"\u00e9"`, `"é"`}, {`"\ud83d\ude00"`, `"😀"`}, {`"\ud83dx"`, "\"\ufffdx\""},
 		{`\a`, `\a`}, {`\newline`, `\newline`}, {`\u0041`, `\A`}, {`\(`, `\(`},
 		{":ok", ":ok"}, {":net/timeout", ":net/timeout"}, {":valid?", ":valid?"}, {"foo", "foo"}, {"a/b", "a/b"}, {"...", "..."},
 		{"[1 2,3]", "[1 2 3]"}, {"(1 (2) [])", "(1 (2) [])"}, {"#{1 2}", "#{1 2}"}, {"{:a 1, :b {}}", "{:a 1, :b {}}"}, {"[]", "[]"}, {"()", "()"}, {"#{}", "#{}"},
@@ -48,25 +48,30 @@ func TestForms(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[1 2":                      "1:5: the text ends where ']' was expected",
-		"{:a 1\n :b":                "2:4: the text ends where the value of a map key was expected",
-		"{:a}":                      "1:4: map key :a has no value",
-		"]":                         "1:1: unexpected ']'",
-		"\n\n  (1 }":                "3:6: unexpected '}'",
-		`"abc`:                      `1:5: the text ends where '"' was expected`,
-		`"a\qb"`:                    `1:5: unknown escape \q`,
-		`"\u12x4"`:                  `1:6: \u needs four hexadecimal digits`,
-		"12ab":                      `1:5: malformed number "12ab"`,
-		"1/0":                       `1:4: malformed number "1/0"`,
-		":":                         `1:2: malformed keyword ":"`,
-		"#":                         "1:2: the text ends where a tag was expected",
-		"#foo":                      "1:5: the text ends where the value of #foo was expected",
-		"##Zero":                    "1:7: unknown symbolic value ##Zero",
-		`\zzz`:                      `1:5: unknown character \zzz`,
-		"\"\xff\"":                  "1:2: a string that is not UTF-8",
-		"\x00":                      `1:2: unexpected control character "\x00"`,
-		strings.Repeat("[", 600):    "1:514: collections nested deeper than 512",
-		strings.Repeat("#a ", 1000): "1:1539: tags nested deeper than 512",
+		"[1 2":                            "1:5: the text ends where ']' was expected",
+		"{:a 1\n :b":                      "2:4: the text ends where the value of a map key was expected",
+		"{:a}":                            "1:4: map key :a has no value",
+		"]":                               "1:1: unexpected ']'",
+		"\n\n  (1 }":                      "3:6: unexpected '}'",
+		`"abc`:                            `1:5: the text ends where '"' was expected`,
+		`"a\qb"`:                          `1:5: unknown escape \q`,
+		`"\u12x4"`:                        `1:6: \u needs four hexadecimal digits`,
+		"12ab":                            `1:5: malformed number "12ab"`,
+		"1/0":                             `1:4: malformed number "1/0"`,
+		":":                               `1:2: malformed keyword ":"`,
+		"#":                               "1:2: the text ends where a tag was expected",
+		"#foo":                            "1:5: the text ends where the value of #foo was expected",
+		"##Zero":                          "1:7: unknown symbolic value ##Zero",
+		`\zzz`:                            `1:5: unknown character \zzz`,
+		"\"\xff\"":                        "1:2: a string that is not UTF-8",
+		"\x00":                            `1:2: unexpected control character "\x00"`,
+		strings.Repeat("#_ ", 1<<20):      "1:1539: discarded forms nested deeper than 512",
+		"[" + strings.Repeat("#_", 1<<20): "1:1026: discarded forms nested deeper than 512",
+		`"` + strings.Repeat("a", 17<<20): "1:16777219: a string longer than 16 MiB",
+		strings.Repeat("1", 5000):         "1:5001: a name longer than 64 KiB, or a number longer than 4 KiB",
+		strings.Repeat("a", 65<<10):       "1:65538: a name longer than 64 KiB, or a number longer than 4 KiB",
+		strings.Repeat("[", 600):          "1:514: collections nested deeper than 512",
+		strings.Repeat("#a ", 1000):       "1:1539: tags nested deeper than 512",
 	} {
 		_, err := NewDecoder(strings.NewReader(text)).Decode()
 		if err == nil || err.Error() != want {
@@ -234,6 +239,71 @@ func TestErrorsAreShort(t *testing.T) {
 	for _, text := range []string{long + "x", "##" + long, `\` + long, ":" + long[:1<<19] + "\xff", "{" + long + "}", "#a" + long} {
 		if _, err := NewDecoder(strings.NewReader(text)).Decode(); err == nil || len(err.Error()) > 300 {
 			t.Errorf("%.20q… gives %.400v", text, err)
+		}
+	}
+}
+
+// TestMemory: a form is read within a bounded amount of memory, however little text
+// its values need.
+func TestMemory(t *testing.T) {
+	for _, element := range []string{"\n", "[]", "{}", "#{}", "()", "#a[]", "1", `"a long string that is not interned, however often"`} {
+		d := NewDecoder(io.MultiReader(strings.NewReader("["), &repeat{text: element + " 1 "}))
+		d.maxMemory, d.maxForm = 4<<20, 1<<20
+		_, err := d.Decode()
+		if err == nil || !strings.Contains(err.Error(), "MiB") {
+			t.Errorf("endless %s gives %v", element, err)
+		}
+		if d.Memory() > 5<<20 {
+			t.Errorf("endless %s takes %d MiB, the limit is 4", element, d.Memory()>>20)
+		}
+	}
+}
+
+// repeat is an endless text.
+type repeat struct {
+	text string
+	at   int
+}
+
+func (r *repeat) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = r.text[r.at]
+		r.at = (r.at + 1) % len(r.text)
+	}
+	return len(p), nil
+}
+
+func TestVector(t *testing.T) {
+	d := NewDecoder(strings.NewReader(" [1 2] 3"))
+	if !d.EnterVector() {
+		t.Fatal("the vector is not entered")
+	}
+	var got []any
+	for !d.LeaveVector() {
+		v, err := d.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, v)
+	}
+	v, err := d.Decode()
+	if err != nil || String(got) != "[1 2]" || v != int64(3) || d.EnterVector() {
+		t.Errorf("got %v, then %v, %v", got, v, err)
+	}
+}
+
+func TestFromJSONErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "1:1: the JSON text ends too early",
+		"{\n  \"a\": [1, }":       "2:12: invalid character '}'",
+		"1 2":                     "1:2: more text after the JSON value",
+		"\"a\xffb\"":              "1:3: text that is not UTF-8",
+		"1e999":                   "1:6: a number out of range: 1e999",
+		strings.Repeat("[", 1000): "1:514: arrays and objects nested deeper than 512",
+	} {
+		_, err := FromJSON([]byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.40q gives %v, want %s", text, err, want)
 		}
 	}
 }

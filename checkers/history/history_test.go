@@ -3,11 +3,12 @@ package history
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/klauspost/compress/zstd"
 
 	"glomers/checkers/edn"
 )
@@ -22,20 +23,9 @@ const sample = `{:index 0, :time 98382396, :type :info, :process :nemesis, :f :s
 // TestRead: plain, compressed, tagged, in a vector: the operations are the same,
 // and written again they are the same text.
 func TestRead(t *testing.T) {
-	var gz, zs bytes.Buffer
-	g := gzip.NewWriter(&gz)
-	g.Write([]byte(sample))
-	g.Close()
-	z, err := zstd.NewWriter(&zs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z.Write([]byte(sample))
-	z.Close()
 	for name, text := range map[string]string{
 		"plain":     sample,
-		"gzip":      gz.String(),
-		"zstd":      zs.String(),
+		"gzip":      compressed(sample),
 		"tagged":    strings.ReplaceAll(sample, "{:index", "#jepsen.history.Op{:index"),
 		"in vector": "[" + sample + "]",
 	} {
@@ -98,19 +88,126 @@ func TestPairing(t *testing.T) {
 func TestReadErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                     "1:1: the history is empty",
+		"[]":                                   "1:3: the history is empty",
 		"{:type :invoke}":                      "1:1: not an operation: it needs :type, :process and :f: {:type :invoke}",
 		"\n {:type :maybe, :process 0, :f :x}": "2:2: :type is :maybe, expected :invoke, :ok, :fail or :info",
 		"{:type :ok, :process -3, :f :x}":      "1:1: :process is -3, expected a number from 0 or :nemesis",
+		"{:type :ok, :process :nemo, :f :x}":   "1:1: :process is :nemo, expected a number from 0 or :nemesis",
 		"{:type :ok, :process 0, :f 3}":        "1:1: :f is 3, expected a keyword",
-		"{:type :ok, :process 0, :f :x, :time :now}":                  "1:1: :time is :now, expected nanoseconds",
-		"[{:type :ok, :process 0, :f :x}":                             "the text ends inside the vector",
-		`{"type": "ok", "process": 0}`:                                "1:1: not an operation",
-		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\"}\n{\"type\"": "2:1: unexpected EOF",
-		"\x1f\x8bgarbage":                                             "damaged gzip header",
+		"{:type :ok, :type :fail, :process 0, :f :x}":                           "1:1: the operation has more than one :type: {",
+		"{:type :ok, :process 0, :f :x, :final? 1}":                             "1:1: :final? is 1, expected true or false",
+		"{:type :ok, :process 0, :f :x, :time :now}":                            "1:1: :time is :now, expected nanoseconds",
+		"[{:type :ok, :process 0, :f :x}":                                       "1:32: the text ends inside the vector",
+		"{:type :ok, :process 0, :f :x}\n3":                                     "2:1: expected a map with an operation, found 3",
+		`{"type": "ok", "process": 0}`:                                          "1:1: not an operation",
+		`{"type": "ok", "process": 0, "f": "x"} 7`:                              "1:39: more text after the JSON value",
+		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\"}\n {\"type\"":          "2:9: the JSON text ends too early",
+		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\", \"value\": \"\xff\"}": "1:50: text that is not UTF-8",
+		`{"type": "ok", "process": 0, "f": "x", "value": [1, 2,, 3]}`:           "1:55: invalid character ','",
+		`[{"type": "ok", "process": 0, "f": "x"}]`:                              "1:1: expected a line with one object",
+		"\x1f\x8bgarbage":       "1:1: damaged gzip header",
+		compressed(sample)[:60]: "the compressed text ends too early",
+		"\x28\xb5\x2f\xfd....":  "1:1: the history is compressed with zstd",
 	} {
-		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := Read(strings.NewReader(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives %v, want %s", text, err, want)
+			continue
 		}
+		var placed interface{ Position() (int, int) }
+		if !errors.As(err, &placed) {
+			t.Errorf("the error for %q has no place: %v", text, err)
+		}
+	}
+}
+
+func compressed(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
+}
+
+// TestErrorsInFile: all errors about the contents of a file have one form.
+func TestErrorsInFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"{:type :ok}": ":1:1: not an operation",
+		"\n]":         ":2:1: unexpected ']'",
+		"{:type :invoke, :process 1, :f :read}\n {:type :ok, :process 2, :f :read}": ":2:2: operation 1 (0.000s process 2 ok read nil): the process completes",
+	} {
+		path := filepath.Join(t.TempDir(), "history.edn")
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFile(path); err == nil || !strings.HasPrefix(err.Error(), path+want) {
+			t.Errorf("%q gives %v, want FILE%s", text, err, want)
+		}
+	}
+	op := Op{Index: 4, Line: 5, Column: 1}
+	err := InFile("h.edn", fmt.Errorf("check broadcast: %w", &PairingError{op, "it does not fit"}))
+	if want := "h.edn:5:1: check broadcast: operation 4 ("; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s…", err, want)
+	}
+	var pairing *PairingError
+	if !errors.As(err, &pairing) {
+		t.Errorf("%v hides the error that it is about", err)
+	}
+}
+
+// TestLimits: what is too large is an error that names the limit and the place.
+func TestLimits(t *testing.T) {
+	one := "{:type :ok, :process 0, :f :x, :value [1 2 3]}\n"
+	r := Reader{Limits: Limits{Text: 1 << 20, Operations: 100, Memory: 1 << 20}}
+	for name, test := range map[string]struct{ text, want string }{
+		"operations":   {strings.Repeat(one, 101), "101:1: more than 100 operations, the limit"},
+		"memory":       {strings.Repeat("{:type :ok, :process 0, :f :x, :value ["+strings.Repeat("[[]]", 2000)+"]}\n", 90), "of memory, the limit"},
+		"memory, JSON": {strings.Repeat(`{"type": "ok", "process": 0, "f": "x", "value": [`+strings.Repeat("[[]],", 2000)+"0]}\n", 90), "of memory, the limit"},
+		"text":         {compressed(one + strings.Repeat(" ", 2<<20)), "2:1048530: the text is longer than 1 MiB, the limit"},
+		"a JSON line":  {`{"type": ` + strings.Repeat(" ", MaxLine+1), "1:1: a line longer than 16 MiB, the limit"},
+	} {
+		reader := r
+		if name == "a JSON line" {
+			reader = Reader{}
+		}
+		_, err := reader.Read(strings.NewReader(test.text))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+	}
+	if _, err := r.Read(strings.NewReader(strings.Repeat(one, 100))); err != nil {
+		t.Errorf("what is within the limits gives %v", err)
+	}
+}
+
+// TestProgress: a long file is reported on, up to its end.
+func TestProgress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.edn")
+	text := strings.Repeat("{:type :info, :process 0, :f :x, :value [1 2 3]}\n{:type :info, :process :nemesis, :f :x, :value \""+strings.Repeat("x", 500)+"\"}\n", 10_000)
+	text = strings.ReplaceAll(text, ":process 0", ":process :nemesis")
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var all []Progress
+	r := Reader{Progress: func(p Progress) { all = append(all, p) }}
+	if _, err := r.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	last := all[len(all)-1]
+	if want := (Progress{20_000, int64(len(text)), int64(len(text))}); len(all) < 2 || last != want {
+		t.Errorf("%d reports, the last is %+v, want %+v", len(all), last, want)
+	}
+}
+
+// TestZeroHistory: a History that New did not make works.
+func TestZeroHistory(t *testing.T) {
+	var empty History
+	if len(empty.Ops) != 0 {
+		t.Error("the zero History is not empty")
+	}
+	h := History{Ops: []Op{{Process: 1, F: "read"}, {Process: 2, F: "read", Type: OK}, {Process: 1, F: "read", Type: OK}}}
+	if h.Completion(&h.Ops[0]) != &h.Ops[2] || h.Invocation(&h.Ops[1]) != nil {
+		t.Error("invocations and completions are paired wrongly")
 	}
 }
 

@@ -4,71 +4,231 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"time"
-
-	"github.com/klauspost/compress/zstd"
+	"unsafe"
 
 	"glomers/checkers/edn"
 )
 
 // MaxLine is the longest line of a JSON history, in bytes.
-const MaxLine = 64 << 20
+const MaxLine = 16 << 20
 
-// ReadFile reads a history from a file; see Read.
-func ReadFile(path string) (*History, error) {
+// Limits bound what a Reader reads. A field that is 0 has its value in
+// DefaultLimits.
+type Limits struct {
+	Text       int64 // bytes of the text, after decompression
+	Operations int   // records: invocations and completions
+	Memory     int64 // estimated bytes of all operations with their values
+}
+
+// DefaultLimits are far above what a test records, and keep a damaged or hostile
+// file from exhausting the memory.
+var DefaultLimits = Limits{Text: 4 << 30, Operations: 20_000_000, Memory: 4 << 30}
+
+// Progress is how far a Reader has come.
+type Progress struct {
+	Operations int   // read so far
+	Bytes      int64 // read of the file so far, before decompression
+	Size       int64 // of the file, 0 if unknown
+}
+
+// A Decompressor reads a compressed format.
+type Decompressor struct {
+	Name  string // such as zstd
+	Magic []byte // what every text of the format begins with
+	Open  func(io.Reader) (io.ReadCloser, error)
+}
+
+// Reader reads histories. The zero value reads plain text and gzip, within
+// DefaultLimits.
+type Reader struct {
+	Limits        Limits
+	Decompressors []Decompressor // besides gzip; package zstd has one
+	Progress      func(Progress) // called now and then, if not nil
+}
+
+// Read reads operations with the zero Reader.
+func Read(r io.Reader) ([]Op, error) { return new(Reader).Read(r) }
+
+// ReadFile reads a history from a file with the zero Reader.
+func ReadFile(path string) (*History, error) { return new(Reader).ReadFile(path) }
+
+// ReadFile reads a history from a file. Errors about its contents begin with the
+// name of the file, line and column; see InFile.
+func (r *Reader) ReadFile(path string) (*History, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	ops, err := Read(f)
+	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%s:%w", path, err)
+		return nil, err
+	}
+	ops, err := r.read(f, info.Size())
+	if err != nil {
+		return nil, InFile(path, err)
 	}
 	h, err := New(ops)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, InFile(path, err)
 	}
 	return h, nil
 }
 
 // Read reads operations: EDN maps one after the other or in one vector, as
 // Jepsen writes them, or JSON objects with the same keys, one a line. Either may
-// be compressed with gzip or zstd. The text is not kept in memory.
+// be compressed with gzip, or as one of the Decompressors knows. The text is not
+// kept in memory.
 //
-// Errors begin with the line and column where the text is wrong. The
-// operations read before the error are returned with it.
-func Read(r io.Reader) ([]Op, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	magic, _ := br.Peek(4)
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(br)
-		if err != nil {
-			return nil, fmt.Errorf(" damaged gzip header: %w", err)
+// Errors about the text are a *PlaceError or an *edn.SyntaxError, which begin
+// with a line and a column. The operations read before the error are returned
+// with it.
+func (r *Reader) Read(text io.Reader) ([]Op, error) { return r.read(text, 0) }
+
+func (r *Reader) read(file io.Reader, size int64) ([]Op, error) {
+	s := &session{limits: r.Limits.orDefault(), report: r.Progress, file: countingReader{r: file}, size: size}
+	br := bufio.NewReaderSize(&s.file, 64<<10)
+	s.text = br
+	magic, err := br.Peek(4)
+	if len(magic) == 0 && err != io.EOF {
+		return nil, err
+	}
+	for _, d := range append([]Decompressor{gzipDecompressor}, r.Decompressors...) {
+		if !bytes.HasPrefix(magic, d.Magic) {
+			continue
 		}
-		return readText(z)
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(br)
+		z, err := d.Open(br)
 		if err != nil {
-			return nil, fmt.Errorf(" damaged zstd header: %w", err)
+			return nil, &PlaceError{1, 1, fmt.Errorf("damaged %s header: %w", d.Name, err)}
 		}
 		defer z.Close()
-		return readText(z)
+		s.text = z
+		break
 	}
-	return readText(br)
+	if s.text == br && bytes.Equal(magic, zstdMagic) {
+		return nil, &PlaceError{1, 1, errors.New("the history is compressed with zstd, for which the reader has no decompressor: give it that of package zstd, or decompress the file")}
+	}
+	text := bufio.NewReaderSize(s, 256<<10)
+	if isJSON(text) {
+		err = s.readJSON(text)
+	} else {
+		err = s.readEDN(text)
+	}
+	s.progress()
+	return s.ops, err
 }
 
-func readText(r io.Reader) ([]Op, error) {
-	br := bufio.NewReaderSize(r, 256<<10)
-	if isJSON(br) {
-		return readJSON(br)
+func (l Limits) orDefault() Limits {
+	if l.Text == 0 {
+		l.Text = DefaultLimits.Text
 	}
-	return readEDN(br)
+	if l.Operations == 0 {
+		l.Operations = DefaultLimits.Operations
+	}
+	if l.Memory == 0 {
+		l.Memory = DefaultLimits.Memory
+	}
+	return l
+}
+
+var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+var gzipDecompressor = Decompressor{"gzip", []byte{0x1f, 0x8b}, func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }}
+
+// countingReader counts the bytes that are read.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// session is one call of Read. It is the reader of the decompressed text.
+type session struct {
+	limits   Limits
+	report   func(Progress)
+	file     countingReader
+	size     int64 // of the file, 0 if unknown
+	text     io.Reader
+	read     int64 // bytes of text
+	reported int64 // what read was at the last report
+	ops      []Op
+}
+
+// reportEvery is how many bytes of text are read between two reports.
+const reportEvery = 4 << 20
+
+// Read reads decompressed text up to the limit.
+func (s *session) Read(p []byte) (int, error) {
+	if s.read >= s.limits.Text {
+		return 0, fmt.Errorf("the text is longer than %s, the limit", byteSize(s.limits.Text))
+	}
+	n, err := s.text.Read(p[:min(int64(len(p)), s.limits.Text-s.read)])
+	if s.read += int64(n); s.read-s.reported >= reportEvery {
+		s.progress()
+	}
+	return n, err
+}
+
+func (s *session) progress() {
+	s.reported = s.read
+	if s.report != nil {
+		s.report(Progress{len(s.ops), s.file.n, s.size})
+	}
+}
+
+func byteSize(n int64) string {
+	for _, unit := range []struct {
+		shift int
+		name  string
+	}{{30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
+		if n >= 1<<unit.shift && n%(1<<unit.shift) == 0 {
+			return fmt.Sprintf("%d %s", n>>unit.shift, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// add appends an operation whose values, with those of all operations before it,
+// take so many bytes.
+func (s *session) add(op Op, memory int64) error {
+	switch {
+	case len(s.ops) >= s.limits.Operations:
+		return fmt.Errorf("more than %d operations, the limit", s.limits.Operations)
+	case memory+int64(len(s.ops))*opSize > s.limits.Memory:
+		return fmt.Errorf("the first %d operations take more than %s of memory, the limit", len(s.ops), byteSize(s.limits.Memory))
+	}
+	if len(s.ops) == cap(s.ops) {
+		s.grow()
+	}
+	s.ops = append(s.ops, op)
+	return nil
+}
+
+const opSize = int64(unsafe.Sizeof(Op{}))
+
+// grow makes room for the operations that the rest of the file is likely to hold.
+// Growing by a factor alone would copy a long history many times, and take twice
+// the memory in the end.
+func (s *session) grow() {
+	n := int64(len(s.ops))
+	const enough = 1 << 16 // operations from which the rest can be estimated
+	if n < enough || s.size == 0 || s.file.n == 0 {
+		s.ops = slices.Grow(s.ops, int(max(64, n)))
+		return
+	}
+	total := int64(float64(n) * float64(s.size) / float64(s.file.n) * 1.03)
+	total = min(total, int64(s.limits.Operations), s.limits.Memory/opSize)
+	s.ops = slices.Grow(s.ops, int(max(total-n, n/8)))
 }
 
 // isJSON looks at the first object: its first key is a string followed by a
@@ -90,209 +250,87 @@ func isJSON(br *bufio.Reader) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head[end+2:], " \t"), []byte(":"))
 }
 
-// blockOps is how many operations are read into one block: a slice that grows with
-// a long history would be copied again and again.
-const blockOps = 4096
-
-func readEDN(r io.Reader) ([]Op, error) {
-	var blocks [][]Op
-	block := make([]Op, 0, 64)
-	err := eachEDN(r, func(op Op) {
-		if block = append(block, op); len(block) == blockOps {
-			blocks = append(blocks, block)
-			block = make([]Op, 0, blockOps)
-		}
-	})
-	return slices.Concat(append(blocks, block)...), err
-}
-
-// eachEDN calls f for each operation up to the first error.
-func eachEDN(r io.Reader, f func(Op)) error {
+func (s *session) readEDN(r io.Reader) error {
 	d := edn.NewDecoder(r)
-	c, err := d.Peek()
-	if err == io.EOF {
-		return fmt.Errorf("1:1: the history is empty: expected operations such as {:index 0, :type :invoke, …}")
-	}
-	count := 0
-	inVector := err == nil && c == '['
-	if inVector {
-		d.Open()
-	}
+	inVector := d.EnterVector()
+	scratch := make(edn.Map, 0, 16)
 	for {
-		if inVector && d.Close() {
+		if inVector && d.LeaveVector() {
 			inVector = false
 		}
-		if _, err := d.More(); err != nil {
-			return err
-		}
+		_, err := d.More()
 		line, column := d.Position()
-		v, err := d.Decode()
+		var v any
+		if err == nil {
+			v, err = d.DecodeMap(scratch)
+		}
 		switch {
 		case err == io.EOF && inVector:
-			return fmt.Errorf("%d:%d: the text ends inside the vector of operations", line, column)
+			return &PlaceError{line, column, errors.New("the text ends inside the vector of operations")}
+		case err == io.EOF && len(s.ops) == 0:
+			return &PlaceError{line, column, errors.New("the history is empty: expected operations such as {:index 0, :type :invoke, …}")}
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return err
+			return placed(err, d.Position)
 		}
-		op, err := fromEDN(v, count)
+		op, err := fromEDN(v, len(s.ops))
+		if err == nil {
+			op.Line, op.Column = int32(line), int32(column)
+			err = s.add(op, d.Memory())
+		}
 		if err != nil {
-			return fmt.Errorf("%d:%d: %w", line, column, err)
+			return &PlaceError{line, column, err}
 		}
-		op.Line, op.Column = int32(line), int32(column)
-		f(op)
-		count++
 	}
 }
 
-func readJSON(br *bufio.Reader) ([]Op, error) {
-	var ops []Op
+// placed returns err with the place of the reader, unless it is a SyntaxError,
+// which has its own.
+func placed(err error, position func() (line, column int)) error {
+	var syntax *edn.SyntaxError
+	if errors.As(err, &syntax) {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the compressed text ends too early: %w", err)
+	}
+	line, column := position()
+	return &PlaceError{line, column, err}
+}
+
+func (s *session) readJSON(br *bufio.Reader) error {
 	lines := bufio.NewScanner(br)
 	lines.Buffer(make([]byte, 64<<10), MaxLine)
-	n := 0
+	n, memory := 0, int64(0)
 	for lines.Scan() {
 		n++
-		text := bytes.TrimSpace(lines.Bytes())
+		text := bytes.TrimLeft(lines.Bytes(), " \t\r")
 		if len(text) == 0 {
 			continue
 		}
+		column := len(lines.Bytes()) - len(text) + 1
 		v, err := edn.FromJSON(text)
+		var syntax *edn.SyntaxError
+		if errors.As(err, &syntax) {
+			return &edn.SyntaxError{Line: n, Column: column - 1 + syntax.Column, Msg: syntax.Msg}
+		}
+		op, err := fromJSON(v, len(s.ops))
 		if err == nil {
-			var op Op
-			op, err = fromJSON(v, len(ops))
-			op.Line, op.Column = int32(n), 1
-			ops = append(ops, op)
+			op.Line, op.Column = int32(n), int32(column)
+			memory += edn.Size(op.Value) + edn.Size(op.Error) + edn.Size(op.Extra)
+			err = s.add(op, memory)
 		}
 		if err != nil {
-			return ops[:max(len(ops)-1, 0)], fmt.Errorf("%d:1: %w", n, err)
+			return &PlaceError{n, column, err}
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return ops, fmt.Errorf("%d:1: a line longer than %d MiB, or unreadable: %w", n+1, MaxLine>>20, err)
+	err := lines.Err()
+	if err == bufio.ErrTooLong {
+		err = fmt.Errorf("a line longer than %s, the limit", byteSize(MaxLine))
 	}
-	return ops, nil
-}
-
-// fromJSON gives the map of a JSON line the keywords that its EDN form has.
-func fromJSON(v any, index int) (Op, error) {
-	m, ok := v.(edn.Map)
-	if !ok {
-		return Op{}, fmt.Errorf("expected an object with an operation, found %s", edn.Brief(v, shown))
+	if err != nil {
+		return placed(err, func() (int, int) { return n + 1, 1 })
 	}
-	for i := range m {
-		name := edn.Keyword(fmt.Sprint(m[i].Key))
-		m[i].Key = name
-		if s, ok := m[i].Value.(string); ok && (name == "type" || name == "f" || name == "process") {
-			m[i].Value = edn.Keyword(s)
-		}
-	}
-	if f, _ := m.Get(edn.Keyword("f")); isTxn(f) {
-		for i := range m {
-			if m[i].Key == edn.Keyword("value") {
-				keywordMops(m[i].Value)
-			}
-		}
-	}
-	return fromEDN(m, index)
-}
-
-func isTxn(f any) bool {
-	switch fmt.Sprint(f) {
-	case "txn", "send", "poll":
-		return true
-	}
-	return false
-}
-
-// keywordMops turns [["r", 1, null]] into [[:r 1 nil]].
-func keywordMops(v any) {
-	seq, _ := v.([]any)
-	for _, mop := range seq {
-		if parts, ok := mop.([]any); ok && len(parts) > 0 {
-			if s, ok := parts[0].(string); ok {
-				parts[0] = edn.Keyword(s)
-			}
-		}
-	}
-}
-
-// shown is how many runes of a wrong value an error quotes.
-const shown = 80
-
-func fromEDN(v any, index int) (Op, error) {
-	if t, ok := v.(edn.Tagged); ok {
-		v = t.Value // #jepsen.history.Op{…}
-	}
-	m, ok := v.(edn.Map)
-	if !ok {
-		return Op{}, fmt.Errorf("expected a map with an operation, found %s", edn.Brief(v, shown))
-	}
-	op := Op{Index: index}
-	var hasType, hasProcess, hasF bool
-	for _, e := range m {
-		key, _ := e.Key.(edn.Keyword)
-		switch key {
-		case "index":
-		case "time":
-			n, ok := e.Value.(int64)
-			if !ok {
-				return op, fieldError(m, "time", "nanoseconds", e.Value)
-			}
-			op.Time = time.Duration(n)
-		case "type":
-			hasType = true
-			if err := op.Type.parse(e.Value); err != nil {
-				return op, fieldError(m, "type", ":invoke, :ok, :fail or :info", e.Value)
-			}
-		case "process":
-			hasProcess = true
-			switch p := e.Value.(type) {
-			case int64:
-				if p < 0 || p > 1<<31 {
-					return op, fieldError(m, "process", "a number from 0 or :nemesis", e.Value)
-				}
-				op.Process = int(p)
-			case edn.Keyword:
-				op.Process = Nemesis
-			default:
-				return op, fieldError(m, "process", "a number from 0 or :nemesis", e.Value)
-			}
-		case "f":
-			hasF = true
-			switch f := e.Value.(type) {
-			case edn.Keyword:
-				op.F = string(f)
-			case string:
-				op.F = f
-			default:
-				return op, fieldError(m, "f", "a keyword", e.Value)
-			}
-		case "value":
-			op.Value = e.Value
-		case "error":
-			op.Error = e.Value
-		case "final?":
-			op.Final = e.Value == true
-		default:
-			op.Extra = append(op.Extra, e)
-		}
-	}
-	if !hasType || !hasProcess || !hasF {
-		return op, fmt.Errorf("not an operation: it needs :type, :process and :f: %s", edn.Brief(m, shown))
-	}
-	return op, nil
-}
-
-func fieldError(m edn.Map, field, want string, found any) error {
-	return fmt.Errorf(":%s is %s, expected %s, in %s", field, edn.Brief(found, shown), want, edn.Brief(m, shown))
-}
-
-func (t *Type) parse(v any) error {
-	for i, name := range typeNames {
-		if v == name {
-			*t = Type(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("unknown type %v", v)
+	return nil
 }

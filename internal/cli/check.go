@@ -73,13 +73,13 @@ func (a *app) check() *cobra.Command {
 				}
 				o.Concurrency = max(o.Concurrency, nodeCount)
 			}
-			h, err := history.ReadFile(r.history)
+			h, err := store.ReadHistory(r.history, nil)
 			if err != nil {
 				return err
 			}
 			results, err := checkers.Check(h, r.net, o)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.history, err)
+				return history.InFile(r.history, err)
 			}
 			recorded := store.Recorded{Dir: r.dir}
 			if err := recorded.MeasureDelivery(o, results); err != nil {

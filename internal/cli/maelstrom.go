@@ -13,7 +13,6 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
-	"glomers/checkers/history"
 	"glomers/checkers/journal"
 	"glomers/internal/store"
 	"glomers/stages"
@@ -86,7 +85,7 @@ func (a *app) runMaelstrom(ctx context.Context, f *testFlags, t store.Test, bin 
 	if err != nil {
 		return nil, fmt.Errorf("read Maelstrom's own results: %w", err)
 	}
-	h, err := history.ReadFile(filepath.Join(runDir, store.HistoryEDN))
+	h, err := store.ReadHistory(filepath.Join(runDir, store.HistoryEDN), nil)
 	if err != nil {
 		return nil, err
 	}

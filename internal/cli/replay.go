@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
-	"glomers/checkers/history"
 	"glomers/internal/runner"
 	"glomers/internal/store"
 	"glomers/internal/trace"
@@ -143,7 +142,7 @@ func hashOf(path string) (string, error) {
 // matter prints and returns the first error of a run.
 func (a *app) matter(r *recordedRun) checkers.Finding {
 	var none checkers.Finding // all of the run matters, such as of one that ended early
-	h, err := history.ReadFile(r.history)
+	h, err := store.ReadHistory(r.history, nil)
 	if err != nil {
 		return none
 	}
@@ -168,7 +167,7 @@ func (a *app) matter(r *recordedRun) checkers.Finding {
 }
 
 func (a *app) printTrace(r *recordedRun, about []any, proof []int, most int) error {
-	h, err := history.ReadFile(r.history)
+	h, err := store.ReadHistory(r.history, nil)
 	if err != nil {
 		return err
 	}
