@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -99,6 +100,36 @@ func quotes(source, quote string) bool {
 		source = after
 	}
 	return true
+}
+
+var program = regexp.MustCompile("(?ms)^```(\\w+) (\\w+)\n(#!/usr/bin/env (\\w+)\n.*?)^```$")
+
+// TestPrograms runs the programs that pages show in other languages: a block of the
+// kind "python 3b" is a solution of stage 3b.
+func TestPrograms(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range program.FindAllStringSubmatch(string(text), -1) {
+			stage, source, interpreter := m[2], m[3], m[4]
+			t.Run(stage+"_"+m[1], func(t *testing.T) {
+				if _, err := exec.LookPath(interpreter); err != nil {
+					t.Skipf("%s is not installed: the program in %s was not run", interpreter, page)
+				}
+				bin := filepath.Join(t.TempDir(), "node")
+				if err := os.WriteFile(bin, []byte(source), 0o777); err != nil {
+					t.Fatal(err)
+				}
+				var out bytes.Buffer
+				args := []string{"glomers", "test", stage, "--bin", bin, "--time-limit", "1", "--recovery", "1", "--rate", "20", "--store", t.TempDir()}
+				if code := cli.Main(args, &out, &out); code != 0 {
+					t.Errorf("the program in %s does not pass stage %s: exit status %d\n%s", page, stage, code, &out)
+				}
+			})
+		}
+	}
 }
 
 // TestPaths checks that the files which pages name are there.
@@ -208,7 +239,7 @@ func inStore(words []string, store string) []string {
 		}
 	}
 	switch words[1] {
-	case "test", "list", "medals", "hint":
+	case "test", "shrink", "list", "hint":
 		return slices.Insert(words, 2, "--store", store)
 	case "replay":
 		if len(words) == 2 || strings.HasPrefix(words[2], "-") {
