@@ -25,7 +25,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"glomers/checkers/brief"
 )
@@ -58,35 +57,6 @@ func (m Message) String() string { return string(m.Append(nil)) }
 func appendQuoted(dst []byte, s string) []byte {
 	text, _ := json.Marshal(s) // a string always has a JSON form
 	return append(dst, text...)
-}
-
-// Parse reads a line that a node printed. Its Body is a copy, so the line may be
-// reused.
-func Parse(line []byte) (Message, error) {
-	var raw struct {
-		Src  *string         `json:"src"`
-		Dest *string         `json:"dest"`
-		Body json.RawMessage `json:"body"`
-	}
-	if !utf8.Valid(line) {
-		return Message{}, errors.New("it is not UTF-8")
-	}
-	if err := json.Unmarshal(line, &raw); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return Message{}, fmt.Errorf("it is not JSON: %w at byte %d", err, syntax.Offset)
-		}
-		return Message{}, fmt.Errorf(`expected {"src": …, "dest": …, "body": {…}}: %w`, err)
-	}
-	switch body := bytes.TrimLeft(raw.Body, " \t\r\n"); {
-	case raw.Src == nil:
-		return Message{}, errors.New(`it has no "src", the id of the node that sends`)
-	case raw.Dest == nil:
-		return Message{}, errors.New(`it has no "dest", the id of the node to send to`)
-	case len(body) == 0 || body[0] != '{':
-		return Message{}, errors.New(`its "body" is not an object`)
-	}
-	return Message{Src: *raw.Src, Dest: *raw.Dest, Body: raw.Body}, nil
 }
 
 // Kind is what happened to a message.

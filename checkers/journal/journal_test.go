@@ -11,31 +11,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestParse(t *testing.T) {
-	m, err := Parse([]byte(`{"id": 7, "dest": "n2", "body": {"type": "x", "n": [1]}, "src": "n1"}`))
-	if err != nil || m.Src != "n1" || m.Dest != "n2" || string(m.Body) != `{"type": "x", "n": [1]}` {
-		t.Errorf("got %+v, %v", m, err)
-	}
-	m.ID = 3
-	if got, want := m.String(), `{"id":3,"src":"n1","dest":"n2","body":{"type": "x", "n": [1]}}`; got != want {
-		t.Errorf("a node reads %s, want %s", got, want)
-	}
-	for line, want := range map[string]string{
-		"hello":                             "it is not JSON",
-		`{"src": "a"`:                       "it is not JSON",
-		`{"src": 1, "dest": "b"}`:           `expected {"src": …`,
-		`{"dest": "b", "body": {}}`:         `it has no "src"`,
-		`{"src": "a", "body": {}}`:          `it has no "dest"`,
-		`{"src": "a", "dest": "b"}`:         `its "body" is not an object`,
-		`{"src":"a","dest":"b","body":[]}`:  `its "body" is not an object`,
-		"{\"src\":\"\xff\",\"dest\":\"b\"}": "it is not UTF-8",
-	} {
-		if _, err := Parse([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q gives %v, want %s", line, err, want)
-		}
-	}
-}
-
 // TestRoundTrip: events read as they were written, whatever the ids and bodies.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -303,6 +303,7 @@ func config(t store.Test, f *testFlags) runner.Config {
 		Faults:          t.Nemesis,
 		NemesisInterval: seconds(t.NemesisInterval),
 		Recovery:        seconds(t.Recovery),
+		InitSpread:      runner.DefaultInitSpread,
 		Seed:            t.Seed,
 		LogSend:         f.logNetSend,
 		LogRecv:         f.logNetRecv,

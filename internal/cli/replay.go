@@ -102,7 +102,7 @@ func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) err
 		return err
 	}
 	log := a.logger(f, run.LogWriter())
-	runErr := runner.Run(ctx, config(t, f), s.engine(f, t.Args, run, log), run, log, nil)
+	_, runErr := runner.Run(ctx, config(t, f), s.engine(f, t.Args, run, log), run, log, nil)
 	if err := run.Close(); err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func (a *app) runOne(ctx context.Context, f *testFlags, t store.Test, s *subject
 
 	log := a.logger(f, run.LogWriter())
 	bar := newProgress(a.err)
-	err = runner.Run(ctx, c, s.engine(f, t.Args, run, log), run, log, bar.update)
+	_, err = runner.Run(ctx, c, s.engine(f, t.Args, run, log), run, log, bar.update)
 	bar.finish()
 	if closeErr := run.Close(); err == nil {
 		err = closeErr

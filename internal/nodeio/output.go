@@ -2,10 +2,10 @@ package nodeio
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"glomers/checkers/journal"
@@ -72,15 +72,11 @@ func (o *Output) Message(line []byte) (journal.Message, error) {
 	return m, nil
 }
 
-// faultOffset returns where in a line the decoder stopped, 0 if it does not say.
+// faultOffset returns which byte of a line an error is about.
 func faultOffset(err error) int {
-	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return int(syntax.Offset)
-	case errors.As(err, &mismatch):
-		return int(mismatch.Offset)
+	var parse *journal.ParseError
+	if errors.As(err, &parse) {
+		return parse.Offset
 	}
 	return 0
 }
@@ -109,7 +105,7 @@ func (o *Output) Stderr(line []byte) error {
 // beginsCrash recognizes the first line of a crash report of Go and Python.
 func beginsCrash(line []byte) bool {
 	return slices.ContainsFunc([]string{"panic: ", "fatal error: ", "Traceback "}, func(beginning string) bool {
-		return bytes.HasPrefix(line, []byte(beginning))
+		return strings.HasPrefix(string(line), beginning)
 	})
 }
 

@@ -7,12 +7,12 @@ import (
 	"glomers/checkers/journal"
 )
 
-// outbox writes messages to a node's stdin from a goroutine of its own. All that
-// were queued during one write are written by the next.
+// outbox writes messages to a node's stdin from a goroutine of its own, all
+// that have come together in one write.
 type outbox struct {
 	w      io.WriteCloser
 	mu     sync.Mutex
-	some   *sync.Cond // buf is not empty, or closed
+	some   *sync.Cond
 	buf    []byte
 	closed bool
 }
@@ -33,7 +33,6 @@ func (o *outbox) put(m journal.Message) int {
 	return len(o.buf)
 }
 
-// run writes until the outbox is closed.
 func (o *outbox) run() {
 	var spare []byte
 	for {
@@ -49,14 +48,13 @@ func (o *outbox) run() {
 		out := o.buf
 		o.buf = spare[:0]
 		o.mu.Unlock()
-		o.w.Write(out) // an error means that the node has ended, which family.wait reports
+		o.w.Write(out) // an error means that the node is gone, which its stdout tells
 		if spare = out; cap(spare) > 1<<20 {
 			spare = nil
 		}
 	}
 }
 
-// close closes the node's stdin. What is still queued is lost.
 func (o *outbox) close() {
 	o.mu.Lock()
 	o.closed = true

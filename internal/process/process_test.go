@@ -24,18 +24,11 @@ import (
 
 // TestMain turns the test binary into a node when it is called as one.
 func TestMain(m *testing.M) {
-	switch mode := os.Getenv("TEST_NODE"); mode {
-	case "":
-		os.Exit(m.Run())
-	case "family":
-		familyNode()
-	case "survivor":
-		survivor(os.Getenv("TEST_ROLE"))
-	case "runner":
-		testRunner()
-	default:
+	if mode := os.Getenv("TEST_NODE"); mode != "" {
 		testNode(mode)
+		return
 	}
+	os.Exit(m.Run())
 }
 
 // testNode forwards: it sends a message of type ping to the node that the body
@@ -110,12 +103,6 @@ func (f logFile) Close() error { return nil }
 // cluster starts nodes of the test binary.
 func cluster(t testing.TB, k *kernel.Kernel, latency network.Latency, rec network.Recorder, ids ...string) (*Engine, *network.Network, *logs) {
 	t.Helper()
-	return clusterWith(t, Options{}, k, latency, rec, ids...)
-}
-
-// clusterWith starts nodes of the test binary, with options besides.
-func clusterWith(t testing.TB, o Options, k *kernel.Kernel, latency network.Latency, rec network.Recorder, ids ...string) (*Engine, *network.Network, *logs) {
-	t.Helper()
 	t.Setenv("TEST_NODE", "forward")
 	self, err := os.Executable()
 	if err != nil {
@@ -123,8 +110,7 @@ func clusterWith(t testing.TB, o Options, k *kernel.Kernel, latency network.Late
 	}
 	net := network.New(k, latency, rec)
 	l := &logs{}
-	o.Bin, o.Log = self, l.create
-	e := New(o, func(m journal.Message) error { return net.Send(m.Src, m.Dest, m.Body) })
+	e := New(Options{Bin: self, Log: l.create}, func(m journal.Message) error { return net.Send(m.Src, m.Dest, m.Body) })
 	t.Cleanup(e.Stop)
 	for _, id := range ids {
 		n, err := e.Start(id)
@@ -228,9 +214,9 @@ func BenchmarkEcho(b *testing.B) {
 				k.Stop(nil)
 				return
 			}
-			c.Call("echo", edn.Map{{Key: "echo", Value: "hello"}}, time.Minute, next)
+			c.Call(workload.EchoRPC, edn.Map{{Key: "echo", Value: "hello"}}, time.Minute, next)
 		}
-		k.At(0, func() { c.Call("echo", edn.Map{{Key: "echo", Value: "hello"}}, time.Minute, next) })
+		k.At(0, func() { c.Call(workload.EchoRPC, edn.Map{{Key: "echo", Value: "hello"}}, time.Minute, next) })
 	}
 	b.ResetTimer()
 	if err := e.Drive(context.Background(), k); err != nil {

@@ -31,6 +31,7 @@ type Config struct {
 	Faults          []string      // of nemesis.Faults
 	NemesisInterval time.Duration // mean
 	Recovery        time.Duration // between the healing of the network and the final operations
+	InitSpread      time.Duration // init is sent to each node at a random time within this span
 	Seed            uint64
 	LogSend         bool // log every message as it is sent
 	LogRecv         bool // log every message as it is received
@@ -40,6 +41,9 @@ type Config struct {
 func (c Config) Validate() error {
 	if err := c.Latency.Validate(); err != nil {
 		return err
+	}
+	if c.InitSpread < 0 {
+		return fmt.Errorf("the init spread is %v, expected 0 or more", c.InitSpread)
 	}
 	k := kernel.New(c.Seed)
 	if _, err := nemesis.New(k, c.Faults, nil, nil, c.Options.Nodes, c.NemesisInterval, nil); err != nil {
@@ -87,6 +91,28 @@ type Progress struct {
 	Faults                  string // those that are going on
 }
 
+// Result is what a run showed besides its history and journal.
+type Result struct {
+	Strays Strays
+}
+
+// Strays are the messages to clients that answered no request.
+type Strays struct {
+	Count int
+	First []workload.Stray // a few of them
+}
+
+func (s *Strays) add(stray workload.Stray) {
+	const few = 5
+	if s.Count++; len(s.First) < few {
+		s.First = append(s.First, stray)
+	}
+}
+
+// DefaultInitSpread is about as far apart as the processes of a cluster start on
+// one machine.
+const DefaultInitSpread = 50 * time.Millisecond
+
 const (
 	initTimeout      = 10 * time.Second
 	progressInterval = 100 * time.Millisecond
@@ -96,8 +122,8 @@ const (
 // Run runs a test. The engine is made by newEngine, which gets the function that
 // takes the messages of nodes. Progress may be nil.
 //
-// The error is nil if the test ran to its end, whatever its operations came to.
-func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Message) error) Engine, rec Recorder, log *slog.Logger, progress func(Progress)) error {
+// The result is complete even if the run ended early. The error is nil if the test ran to its end, whatever its operations came to.
+func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Message) error) Engine, rec Recorder, log *slog.Logger, progress func(Progress)) (Result, error) {
 	k := kernel.New(c.Seed)
 	t := &test{config: c, kernel: k, log: log, report: progress, recorder: rec, phase: Starting}
 	if c.LogSend || c.LogRecv {
@@ -110,12 +136,12 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 
 	w, err := workload.New(c.Workload, c.Options, k)
 	if err != nil {
-		return err
+		return t.result, err
 	}
 	t.load = workload.NewLoad(k, w, c.Options, c.Pace, t, t)
 	t.nemesis, err = nemesis.New(k, c.Faults, t.network, t, c.Options.Nodes, c.NemesisInterval, t)
 	if err != nil {
-		return err
+		return t.result, err
 	}
 	for _, s := range service.All(k, t.network) {
 		t.network.Attach(s.ID(), s)
@@ -124,7 +150,7 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 	for _, id := range c.Options.Nodes {
 		e, err := t.engine.Start(id)
 		if err != nil {
-			return err
+			return t.result, err
 		}
 		t.network.Attach(id, e)
 	}
@@ -145,7 +171,7 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 	} else {
 		log.Info("the run is complete", "operations", t.invoked)
 	}
-	return err
+	return t.result, err
 }
 
 // test is the state of a run.
@@ -167,6 +193,7 @@ type test struct {
 
 	invoked, ok, failed, info int
 	faults                    faults
+	result                    Result
 }
 
 // every calls f again and again while the run lasts.
@@ -216,6 +243,10 @@ func (t *test) RecordOp(op history.Op) {
 func (t *test) Open(node string) *workload.Client {
 	c := workload.NewClient(t.kernel, t.network, fmt.Sprintf("c%d", t.nextClient), node)
 	t.nextClient++
+	c.OnStray = func(s workload.Stray) {
+		t.result.Strays.add(s)
+		t.log.Warn("a message answers no request", "client", c.ID(), "reason", s.Reason, "message", s.Message.String())
+	}
 	t.network.Attach(c.ID(), c)
 	return c
 }
@@ -226,18 +257,24 @@ func (t *test) Close(c *workload.Client) {
 	t.network.Detach(c.ID())
 }
 
-// initialize sends init to every node and goes on when all have answered.
+// initialize sends init to every node and continues when all have answered. As in
+// Maelstrom, which initializes the nodes in parallel, each gets it at a time of its
+// own, and may receive messages of other nodes before.
 func (t *test) initialize() {
+	random := t.kernel.Rand("init")
 	pending := len(t.config.Options.Nodes)
 	for _, id := range t.config.Options.Nodes {
-		t.init(id, func(err *workload.Error) {
-			if err != nil {
-				t.kernel.Stop(initError(id, err))
-				return
-			}
-			if pending--; pending == 0 {
-				t.prepare()
-			}
+		delay := time.Duration(random.Float64() * float64(t.config.InitSpread))
+		t.kernel.After(delay, func() {
+			t.init(id, func(err *workload.Error) {
+				if err != nil {
+					t.kernel.Stop(initError(id, err))
+					return
+				}
+				if pending--; pending == 0 {
+					t.prepare()
+				}
+			})
 		})
 	}
 }
@@ -249,7 +286,7 @@ func (t *test) init(id string, done func(*workload.Error)) {
 		ids[i] = id
 	}
 	c := t.Open(id)
-	c.Call("init", edn.Map{{Key: "node_id", Value: id}, {Key: "node_ids", Value: ids}}, initTimeout, func(_ workload.Reply, err *workload.Error) {
+	c.Call(workload.InitRPC, edn.Map{{Key: "node_id", Value: id}, {Key: "node_ids", Value: ids}}, initTimeout, func(_ workload.Reply, err *workload.Error) {
 		t.Close(c)
 		done(err)
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,9 +101,8 @@ func (e endpoint) Deliver(m journal.Message) {
 	})
 }
 
-// honest returns nodes that share one memory and answer every workload
-// correctly.
-func honest() func(string, map[string]any) map[string]any {
+// honest returns nodes that share one memory and answer the workload correctly.
+func honest(workload string) func(string, map[string]any) map[string]any {
 	var values []any
 	sum, ids := int64(0), 0
 	logs := map[string][]any{}
@@ -137,10 +137,13 @@ func honest() func(string, map[string]any) map[string]any {
 				ok["value"] = value
 				return ok
 			}
-			ok["messages"] = append([]any{}, values...)
-			ok["value"] = sum
-			if len(values) > 0 {
+			switch workload {
+			case "broadcast":
+				ok["messages"] = append([]any{}, values...)
+			case "g-set":
 				ok["value"] = append([]any{}, values...)
+			default:
+				ok["value"] = sum
 			}
 		case "write":
 			registers[str(b["key"])] = b["value"]
@@ -215,7 +218,7 @@ func run(t *testing.T, c Config, node func(string, map[string]any) map[string]an
 	t.Helper()
 	rec := &memory{}
 	var engine *virtual
-	err := Run(context.Background(), c, func(receive func(journal.Message) error) Engine {
+	_, err := Run(context.Background(), c, func(receive func(journal.Message) error) Engine {
 		engine = &virtual{receive: receive, node: node}
 		return engine
 	}, rec, quiet, nil)
@@ -230,7 +233,7 @@ func TestHonestNodesPass(t *testing.T) {
 	for _, name := range workload.Names() {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2) {
-				rec, _, err := run(t, configOf(name, seed), honest())
+				rec, _, err := run(t, configOf(name, seed), honest(name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -269,7 +272,7 @@ func TestStrictPasses(t *testing.T) {
 				c.Options.Strict = true
 				c.Pace.TimeLimit = time.Second + time.Duration(seed%7)*300*time.Millisecond
 				c.NemesisInterval = 500 * time.Millisecond
-				rec, _, err := run(t, c, honest())
+				rec, _, err := run(t, c, honest(name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -293,7 +296,7 @@ func TestStrictPasses(t *testing.T) {
 func TestSameSeedSameRun(t *testing.T) {
 	for _, name := range workload.Names() {
 		hash := func(seed uint64) [32]byte {
-			rec, _, err := run(t, configOf(name, seed), honest())
+			rec, _, err := run(t, configOf(name, seed), honest(name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +313,7 @@ func TestSameSeedSameRun(t *testing.T) {
 
 // TestTimes checks the order of a test: load, healing, recovery, final reads.
 func TestTimes(t *testing.T) {
-	rec, _, err := run(t, configOf("broadcast", 3), honest())
+	rec, _, err := run(t, configOf("broadcast", 3), honest("broadcast"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +345,7 @@ func TestLoadEndsBeforeFinalReads(t *testing.T) {
 		c := configOf("g-counter", seed)
 		c.Pace = workload.Pace{Rate: 20_000, TimeLimit: 200 * time.Millisecond}
 		c.Recovery = time.Duration(seed%2) * time.Second
-		rec, _, err := run(t, c, honest())
+		rec, _, err := run(t, c, honest("g-counter"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +365,7 @@ func TestLoadEndsBeforeFinalReads(t *testing.T) {
 // TestSilentNodes: operations time out after five seconds, as fail where they are
 // idempotent, and the worker goes on as a new process.
 func TestSilentNodes(t *testing.T) {
-	node := honest()
+	node := honest("broadcast")
 	rec, _, err := run(t, configOf("broadcast", 3), func(id string, b map[string]any) map[string]any {
 		if b["type"] == "init" || b["type"] == "topology" {
 			return node(id, b)
@@ -414,8 +417,8 @@ func TestInitFails(t *testing.T) {
 func TestRecorderFails(t *testing.T) {
 	full := errors.New("no space left on device")
 	rec := &memory{fail: full}
-	err := Run(context.Background(), configOf("echo", 1), func(receive func(journal.Message) error) Engine {
-		return &virtual{receive: receive, node: honest()}
+	_, err := Run(context.Background(), configOf("echo", 1), func(receive func(journal.Message) error) Engine {
+		return &virtual{receive: receive, node: honest("echo")}
 	}, rec, quiet, nil)
 	if !errors.Is(err, full) {
 		t.Errorf("the run ended with %v, want %v", err, full)
@@ -428,8 +431,8 @@ func TestRecorderFails(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	rec := &memory{}
-	err := Run(ctx, configOf("echo", 1), func(receive func(journal.Message) error) Engine {
-		node := honest()
+	_, err := Run(ctx, configOf("echo", 1), func(receive func(journal.Message) error) Engine {
+		node := honest("echo")
 		return &virtual{receive: receive, node: func(id string, b map[string]any) map[string]any {
 			if len(rec.ops) > 100 {
 				cancel()
@@ -446,8 +449,8 @@ func TestInterrupt(t *testing.T) {
 func TestProgress(t *testing.T) {
 	var phases []Phase
 	rec := &memory{}
-	err := Run(context.Background(), configOf("g-counter", 1), func(receive func(journal.Message) error) Engine {
-		return &virtual{receive: receive, node: honest()}
+	_, err := Run(context.Background(), configOf("g-counter", 1), func(receive func(journal.Message) error) Engine {
+		return &virtual{receive: receive, node: honest("g-counter")}
 	}, rec, quiet, func(p Progress) {
 		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
 			phases = append(phases, p.Phase)
@@ -458,5 +461,98 @@ func TestProgress(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(phases), fmt.Sprint([]Phase{Running, Finishing, Recovering, Final}); got != want {
 		t.Errorf("the phases are %s, want %s", got, want)
+	}
+}
+
+// TestNullReads: a node that answers a read with null has none of the values, and
+// has lost them unless the last read was answered by another one.
+func TestNullReads(t *testing.T) {
+	lost := 0
+	for seed := range uint64(6) {
+		c := configOf("broadcast", seed)
+		c.Faults = nil
+		node := honest("broadcast")
+		rec, _, err := run(t, c, func(id string, b map[string]any) map[string]any {
+			answer := node(id, b)
+			if b["type"] == "read" && id != "n2" {
+				answer["messages"] = nil
+			}
+			return answer
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := history.New(rec.ops)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := checkers.Check(h, &rec.net, checkers.Options{Workload: "broadcast"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Valid == checkers.Invalid {
+			lost++
+		}
+	}
+	if lost < 2 {
+		t.Errorf("%d of 6 runs are invalid although two of three nodes have no values", lost)
+	}
+}
+
+// TestInitIsSpread: nodes get init at different times that the seed decides, all
+// within the span.
+func TestInitIsSpread(t *testing.T) {
+	times := func(seed uint64) []time.Duration {
+		c := configOf("echo", seed)
+		c.InitSpread = 100 * time.Millisecond
+		var at []time.Duration
+		var engine *virtual
+		_, err := Run(context.Background(), c, func(receive func(journal.Message) error) Engine {
+			node := honest("echo")
+			engine = &virtual{receive: receive, node: func(id string, b map[string]any) map[string]any {
+				if b["type"] == "init" {
+					at = append(at, engine.kernel.Now())
+				}
+				return node(id, b)
+			}}
+			return engine
+		}, &memory{}, quiet, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	first := times(1)
+	if len(first) != 3 || first[0] == first[1] || first[1] == first[2] || first[2] > 100*time.Millisecond {
+		t.Errorf("nodes got init at %v, want three times within 100ms", first)
+	}
+	if again := times(1); !slices.Equal(first, again) {
+		t.Errorf("the same seed gives %v and %v", first, again)
+	}
+	if other := times(2); slices.Equal(first, other) {
+		t.Errorf("two seeds give the same times %v", first)
+	}
+}
+
+// TestStrays: the result names the messages that answer no request.
+func TestStrays(t *testing.T) {
+	node := honest("echo")
+	rec := &memory{}
+	result, err := Run(context.Background(), configOf("echo", 1), func(receive func(journal.Message) error) Engine {
+		return &virtual{node: node, receive: func(m journal.Message) error {
+			if strings.Contains(string(m.Body), "echo_ok") {
+				m.Body = json.RawMessage(strings.Replace(string(m.Body), "in_reply_to", "reply_to", 1))
+			}
+			return receive(m)
+		}}
+	}, rec, quiet, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := result.Strays.Count; n < 20 || len(result.Strays.First) != 5 {
+		t.Errorf("%d strays, %d of them kept", n, len(result.Strays.First))
+	}
+	if s := result.Strays.First[0].String(); !strings.Contains(s, `it has no "in_reply_to"`) || !strings.Contains(s, `"reply_to":`) {
+		t.Errorf("the first stray is described as %s", s)
 	}
 }

@@ -89,7 +89,7 @@ func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
 	t.Config.Seed = seed
 	rec := &memory{sum: sha256.New()}
 	o := Outcome{Seed: seed}
-	err := runner.Run(ctx, t.Config, t.Engine(), rec, quiet, nil)
+	_, err := runner.Run(ctx, t.Config, t.Engine(), rec, quiet, nil)
 	o.Hash = hex.EncodeToString(rec.sum.Sum(nil))
 	o.Ops = len(rec.ops)
 	var node *nodeio.Error

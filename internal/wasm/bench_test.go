@@ -58,7 +58,7 @@ func load(b *testing.B, stage string) *Program {
 func simulate(b *testing.B, p *Program, c runner.Config) *tally {
 	b.Helper()
 	rec := &tally{}
-	err := runner.Run(context.Background(), c, func(receive func(journal.Message) error) runner.Engine {
+	_, err := runner.Run(context.Background(), c, func(receive func(journal.Message) error) runner.Engine {
 		return New(Options{Program: p, CPUCost: 50 * time.Microsecond, Log: noLog}, receive)
 	}, rec, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {

@@ -22,25 +22,39 @@ const DefaultTimeout = 5 * time.Second
 
 // Client sends requests to one node, one at a time, and waits for the answers.
 type Client struct {
-	kernel  *kernel.Kernel
-	net     Network
-	id      string
-	node    string
-	nextID  int64
-	waiting *call
+	kernel   *kernel.Kernel
+	net      Network
+	id       string
+	node     string
+	nextID   int64
+	waiting  *call
+	timeouts map[int64]bool // requests that got no answer in time
+
+	// OnStray, if set, is called for every message that answers no request.
+	OnStray func(Stray)
+}
+
+// A Stray is a message to a client that answers none of its requests.
+type Stray struct {
+	Message journal.Message
+	Reason  string
+}
+
+func (s Stray) String() string {
+	return fmt.Sprintf("%s: %s", s.Reason, brief.Text(s.Message.String(), 300))
 }
 
 type call struct {
-	msgID   int64
-	timer   *kernel.Timer
-	request string
-	done    func(Reply, *Error)
+	rpc   RPC
+	msgID int64
+	timer *kernel.Timer
+	done  func(Reply, *Error)
 }
 
 // NewClient returns a client with an id of its own that talks to node. The caller
 // attaches it to the network.
 func NewClient(k *kernel.Kernel, net Network, id, node string) *Client {
-	return &Client{kernel: k, net: net, id: id, node: node, nextID: 1}
+	return &Client{kernel: k, net: net, id: id, node: node, nextID: 1, timeouts: map[int64]bool{}}
 }
 
 // ID returns the client's id on the network, such as c7.
@@ -57,27 +71,19 @@ func (c *Client) Close() {
 	}
 }
 
-// Reply is the body of an answer.
-type Reply struct{ body edn.Map }
-
-// Get returns a field of the body, nil if it is absent.
-func (r Reply) Get(field string) any {
-	v, _ := r.body.Get(field)
-	return v
-}
-
-// Call sends a request of the given type and fields. It calls done once: with
-// the reply, which has the type request_ok, or with an error.
-func (c *Client) Call(request string, fields edn.Map, timeout time.Duration, done func(Reply, *Error)) {
+// Call sends a request with the given fields. It calls done once: with the reply,
+// which has the shape that the RPC requires, or with an error.
+func (c *Client) Call(rpc RPC, fields edn.Map, timeout time.Duration, done func(Reply, *Error)) {
 	msgID := c.nextID
 	c.nextID++
 	body := make(edn.Map, 0, len(fields)+2)
-	body = append(body, edn.Entry{Key: "type", Value: request})
+	body = append(body, edn.Entry{Key: "type", Value: rpc.Request})
 	body = append(body, fields...)
 	body = append(body, edn.Entry{Key: "msg_id", Value: msgID})
-	w := &call{msgID: msgID, request: request, done: done}
+	w := &call{rpc: rpc, msgID: msgID, done: done}
 	w.timer = c.kernel.After(timeout, func() {
 		c.waiting = nil
+		c.timeouts[msgID] = true
 		done(Reply{}, &Error{Name: "net-timeout"})
 	})
 	c.waiting = w
@@ -86,32 +92,57 @@ func (c *Client) Call(request string, fields edn.Map, timeout time.Duration, don
 	}
 }
 
-// Deliver takes an answer from the network. Answers to requests that were given
-// up are ignored.
+// Deliver takes a message from the network. As in Maelstrom, one that does not
+// answer the request in flight is ignored; it is reported as a stray unless it is
+// the late answer to a request that timed out.
 func (c *Client) Deliver(m journal.Message) {
-	var head struct {
-		Type      string `json:"type"`
-		InReplyTo *int64 `json:"in_reply_to"`
-	}
-	headErr := json.Unmarshal(m.Body, &head)
-	w := c.waiting
-	if w == nil || head.InReplyTo == nil || *head.InReplyTo != w.msgID {
-		return
-	}
-	c.waiting = nil
-	w.timer.Cancel()
 	v, err := edn.FromJSON(m.Body)
 	body, ok := v.(edn.Map)
-	switch {
-	case err != nil || headErr != nil || !ok:
-		w.done(Reply{}, malformed(c.node, m.Body, "an object with a type"))
-	case head.Type == "error":
-		w.done(Reply{}, fromBody(Reply{body}))
-	case head.Type != w.request+"_ok":
-		w.done(Reply{}, malformed(c.node, m.Body, fmt.Sprintf("the type %q", w.request+"_ok")))
-	default:
-		w.done(Reply{body}, nil)
+	if err != nil || !ok {
+		c.stray(m, "its body is not a JSON object")
+		return
 	}
+	to, reason := inReplyTo(body)
+	w := c.waiting
+	switch {
+	case reason != "":
+		c.stray(m, reason)
+	case w != nil && to == w.msgID:
+		c.waiting = nil
+		w.timer.Cancel()
+		w.done(w.rpc.reply(c.node, body))
+	case c.timeouts[to]:
+		delete(c.timeouts, to)
+	case to > 0 && to < c.nextID:
+		c.stray(m, fmt.Sprintf("request %d has been answered before", to))
+	default:
+		c.stray(m, fmt.Sprintf(`its "in_reply_to" is %d, but %s sent no request with that msg_id`, to, c.id))
+	}
+}
+
+func (c *Client) stray(m journal.Message, reason string) {
+	if c.OnStray != nil {
+		c.OnStray(Stray{m, reason})
+	}
+}
+
+// inReplyTo returns the id of the request that a body answers, or why it answers
+// none.
+func inReplyTo(body edn.Map) (id int64, reason string) {
+	v, ok := lastValue(body, "in_reply_to")
+	if !ok {
+		for _, e := range body {
+			if name := e.Key.(string); journal.SameLetters(name, "in_reply_to") {
+				return 0, fmt.Sprintf(`it has the field %q, expected "in_reply_to"`, name)
+			}
+		}
+		return 0, `it has no "in_reply_to", the msg_id of the request`
+	}
+	id, ok = v.(int64)
+	if !ok {
+		return 0, fmt.Sprintf(`its "in_reply_to" is %s, expected the msg_id of the request, an integer`, jsonText(v))
+	}
+	return id, ""
 }
 
 // Error is why a request brought no reply.
@@ -123,19 +154,14 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Name, e.Text) }
 
+func (e *Error) malformed() bool { return e.Name == malformedReply }
+
 // EDN returns the error as histories hold it.
 func (e *Error) EDN() any {
 	if e.Text == "" {
 		return edn.Keyword(e.Name)
 	}
 	return []any{edn.Keyword(e.Name), e.Text}
-}
-
-// malformed is an answer that has the wrong shape. Nobody knows whether the
-// operation happened.
-func malformed(node string, body json.RawMessage, want string) *Error {
-	const shown = 200
-	return &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered %s, expected %s", node, brief.JSON(body, shown), want)}
 }
 
 // errorCodes are Maelstrom's (doc/protocol.md). Codes that are not here are
@@ -154,27 +180,32 @@ var errorCodes = map[int64]Error{
 	30: {Name: "txn-conflict", Definite: true},
 }
 
-func fromBody(r Reply) *Error {
+// fromBody returns the error that the body of an error message describes.
+func fromBody(body edn.Map) *Error {
 	e := Error{Name: "unknown"}
-	if code, ok := r.Get("code").(int64); ok {
-		if known, ok := errorCodes[code]; ok {
-			e = known
+	if v, _ := lastValue(body, "code"); v != nil {
+		if code, ok := v.(int64); ok {
+			if known, ok := errorCodes[code]; ok {
+				e = known
+			}
 		}
 	}
-	if text, ok := r.Get("text").(string); ok {
-		e.Text = text
-	}
-	if e.Text == "" {
+	if v, ok := lastValue(body, "text"); !ok || v == nil {
 		e.Text = "no text"
+	} else if text, ok := v.(string); ok {
+		e.Text = text
+	} else {
+		e.Text = jsonText(v)
 	}
 	return &e
 }
 
-// failed completes op after an error: as fail if it certainly did not happen or
-// is idempotent, which is harmless to believe; otherwise as info.
+// failed completes op after an error: as fail if it certainly did not happen, or
+// if it is idempotent, so that believing that it did not happen does no harm;
+// otherwise as info. A malformed reply leaves every operation open.
 func failed(op history.Op, e *Error, idempotent bool) history.Op {
 	op.Type = history.Info
-	if e.Definite || idempotent {
+	if e.Definite || idempotent && !e.malformed() {
 		op.Type = history.Fail
 	}
 	op.Error = e.EDN()

@@ -83,7 +83,7 @@ func (s linKVSession) Invoke(op history.Op, done func(history.Op)) {
 		fromTo := pair[1].([]any)
 		request = append(request, fields("from", fromTo[0], "to", fromTo[1])...)
 	}
-	s.Call(op.F, request, s.timeout, func(r Reply, err *Error) {
+	s.Call(linKVRPCs[op.F], request, s.timeout, func(r Reply, err *Error) {
 		switch {
 		case err != nil:
 			done(failed(op, err, op.F == "read"))

@@ -36,6 +36,7 @@ type Load struct {
 	recorder Recorder
 	clients  Clients
 	random   *rand.Rand
+	nodes    []string
 	workers  []worker
 
 	busy     int
@@ -57,35 +58,41 @@ type worker struct {
 
 // NewLoad returns a load of o.Concurrency workers, spread over the nodes.
 func NewLoad(k *kernel.Kernel, w Workload, o Options, pace Pace, recorder Recorder, clients Clients) *Load {
-	l := &Load{kernel: k, workload: w, pace: pace, recorder: recorder, clients: clients, random: k.Rand("pace")}
+	l := &Load{kernel: k, workload: w, pace: pace, nodes: o.Nodes, recorder: recorder, clients: clients, random: k.Rand("pace")}
 	for i := range o.Concurrency {
 		l.workers = append(l.workers, worker{node: o.Nodes[i%len(o.Nodes)], process: i})
 	}
 	return l
 }
 
-// Prepare opens the clients and lets them do what the workload does before the
-// test. It calls done when all have, or with the first error.
+// Prepare lets one client for each node do what the workload does before the test,
+// and then opens the clients of the workers. It calls done when all is done, or
+// with the first error.
 func (l *Load) Prepare(done func(error)) {
-	pending := len(l.workers)
-	p, needed := l.workload.(Preparer)
-	for i := range l.workers {
-		l.open(&l.workers[i])
-	}
-	if !needed {
+	ready := func() {
+		for i := range l.workers {
+			l.open(&l.workers[i])
+		}
 		done(nil)
+	}
+	p, needed := l.workload.(Preparer)
+	if !needed {
+		ready()
 		return
 	}
-	failed := false
-	for i := range l.workers {
-		p.Prepare(l.workers[i].client, func(err error) {
+	pending, failed := len(l.nodes), false
+	for _, node := range l.nodes {
+		c := l.clients.Open(node)
+		p.Prepare(c, func(err error) {
+			l.clients.Close(c)
 			pending--
-			if failed {
-				return
-			}
-			failed = err != nil
-			if failed || pending == 0 {
+			switch {
+			case failed:
+			case err != nil:
+				failed = true
 				done(err)
+			case pending == 0:
+				ready()
 			}
 		})
 	}
@@ -206,7 +213,9 @@ func (l *Load) Finish(finished func()) {
 			l.finishIfIdle()
 		})
 	}
-	for i := range l.workers {
+	// Jepsen's threads begin in random order. It matters: an element is lost if the
+	// read that was invoked last lacks it.
+	for _, i := range l.kernel.Rand("final").Perm(len(l.workers)) {
 		l.final(f, i, func() {
 			if active--; active == 0 {
 				l.closing = true

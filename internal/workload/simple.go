@@ -26,7 +26,7 @@ func (w *echo) Open(c *Client) Session { return echoSession{c} }
 type echoSession struct{ *Client }
 
 func (s echoSession) Invoke(op history.Op, done func(history.Op)) {
-	s.Call("echo", fields("echo", op.Value), DefaultTimeout, func(r Reply, err *Error) {
+	s.Call(EchoRPC, fields("echo", op.Value), DefaultTimeout, func(r Reply, err *Error) {
 		if err != nil {
 			done(failed(op, err, false))
 			return
@@ -57,10 +57,7 @@ func (w *uniqueIDs) Open(c *Client) Session { return uniqueIDsSession{c} }
 type uniqueIDsSession struct{ *Client }
 
 func (s uniqueIDsSession) Invoke(op history.Op, done func(history.Op)) {
-	s.Call("generate", nil, DefaultTimeout, func(r Reply, err *Error) {
-		if err == nil && r.Get("id") == nil {
-			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered generate_ok without an id", s.node)}
-		}
+	s.Call(generateRPC, nil, DefaultTimeout, func(r Reply, err *Error) {
 		if err != nil {
 			done(failed(op, err, false))
 			return
@@ -79,9 +76,10 @@ type set struct {
 }
 
 type setProtocol struct {
-	add, element, elements string
-	topology               edn.Map // nil if clients send none
-	mapErrors              bool    // as fail where that is certain
+	addRPC, readRPC   RPC
+	element, elements string
+	topology          edn.Map // nil if clients send none
+	mapErrors         bool    // as fail where that is certain
 }
 
 func newBroadcast(o Options, k *kernel.Kernel) (Workload, error) {
@@ -92,7 +90,7 @@ func newBroadcast(o Options, k *kernel.Kernel) (Workload, error) {
 	return &set{
 		finalReads: newFinalReads(history.Op{F: "read", Final: true}),
 		random:     k.Rand("generator"),
-		protocol:   setProtocol{"broadcast", "message", "messages", topology, true},
+		protocol:   setProtocol{broadcastRPC, broadcastReadRPC, "message", "messages", topology, true},
 	}, nil
 }
 
@@ -100,7 +98,7 @@ func newGSet(_ Options, k *kernel.Kernel) (Workload, error) {
 	return &set{
 		finalReads: newFinalReads(history.Op{F: "read"}),
 		random:     k.Rand("generator"),
-		protocol:   setProtocol{"add", "element", "value", nil, false},
+		protocol:   setProtocol{setAddRPC, setReadRPC, "element", "value", nil, false},
 	}, nil
 }
 
@@ -109,7 +107,7 @@ func (w *set) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
 	if w.random.IntN(2) == 0 {
 		return history.Op{F: "read"}, worker, true
 	}
-	op := history.Op{F: w.protocol.add, Value: w.next}
+	op := history.Op{F: w.protocol.addRPC.Request, Value: w.next}
 	w.next++
 	return op, worker, true
 }
@@ -119,7 +117,7 @@ func (w *set) Prepare(c *Client, done func(error)) {
 		done(nil)
 		return
 	}
-	c.Call("topology", fields("topology", w.protocol.topology), DefaultTimeout, func(_ Reply, err *Error) {
+	c.Call(topologyRPC, fields("topology", w.protocol.topology), DefaultTimeout, func(_ Reply, err *Error) {
 		if err != nil {
 			done(fmt.Errorf("node %s did not answer topology with topology_ok: %w", c.Node(), err))
 			return
@@ -137,7 +135,7 @@ type setSession struct {
 
 func (s setSession) Invoke(op history.Op, done func(history.Op)) {
 	if op.F != "read" {
-		s.Call(op.F, fields(s.protocol.element, op.Value), DefaultTimeout, func(_ Reply, err *Error) {
+		s.Call(s.protocol.addRPC, fields(s.protocol.element, op.Value), DefaultTimeout, func(_ Reply, err *Error) {
 			if err != nil {
 				done(s.failed(op, err, false))
 				return
@@ -146,16 +144,12 @@ func (s setSession) Invoke(op history.Op, done func(history.Op)) {
 		})
 		return
 	}
-	s.Call("read", nil, DefaultTimeout, func(r Reply, err *Error) {
-		elements, ok := r.Get(s.protocol.elements).([]any)
-		if err == nil && !ok {
-			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered read_ok without an array %q", s.node, s.protocol.elements)}
-		}
+	s.Call(s.protocol.readRPC, nil, DefaultTimeout, func(r Reply, err *Error) {
 		if err != nil {
 			done(s.failed(op, err, true))
 			return
 		}
-		done(succeeded(op, elements))
+		done(succeeded(op, r.Get(s.protocol.elements))) // null is no element, as in Maelstrom
 	})
 }
 
@@ -207,7 +201,7 @@ func (s counterSession) Invoke(op history.Op, done func(history.Op)) {
 		return failed(op, err, false)
 	}
 	if op.F == "add" {
-		s.Call("add", fields("delta", op.Value), DefaultTimeout, func(_ Reply, err *Error) {
+		s.Call(counterAddRPC, fields("delta", op.Value), DefaultTimeout, func(_ Reply, err *Error) {
 			if err != nil {
 				done(indefinite(err))
 				return
@@ -216,26 +210,11 @@ func (s counterSession) Invoke(op history.Op, done func(history.Op)) {
 		})
 		return
 	}
-	s.Call("read", nil, DefaultTimeout, func(r Reply, err *Error) {
-		value, ok := integer(r.Get("value"))
-		if err == nil && !ok {
-			err = &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered read_ok with the value %s, expected an integer", s.node, edn.String(r.Get("value")))}
-		}
+	s.Call(counterReadRPC, nil, DefaultTimeout, func(r Reply, err *Error) {
 		if err != nil {
 			done(indefinite(err))
 			return
 		}
-		done(succeeded(op, value))
+		done(succeeded(op, r.Get("value")))
 	})
-}
-
-// integer accepts 3 and 3.0: languages without integers print the latter.
-func integer(v any) (int64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return v, true
-	case float64:
-		return int64(v), v == float64(int64(v))
-	}
-	return 0, false
 }

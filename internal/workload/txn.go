@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -72,9 +71,12 @@ func (w *txn) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
 	return history.Op{F: "txn", Value: mops}, pick(w.random, free), true
 }
 
-func (w *txn) Open(c *Client) Session { return txnSession{c} }
+func (w *txn) Open(c *Client) Session { return txnSession{c, txnRPCs[w.write]} }
 
-type txnSession struct{ *Client }
+type txnSession struct {
+	*Client
+	rpc RPC
+}
 
 func (s txnSession) Invoke(op history.Op, done func(history.Op)) {
 	request := op.Value.([]any)
@@ -83,7 +85,7 @@ func (s txnSession) Invoke(op history.Op, done func(history.Op)) {
 		m := mop.([]any)
 		plain[i] = []any{string(m[0].(edn.Keyword)), m[1], m[2]}
 	}
-	s.Call("txn", fields("txn", plain), DefaultTimeout, func(r Reply, err *Error) {
+	s.Call(s.rpc, fields("txn", plain), DefaultTimeout, func(r Reply, err *Error) {
 		var value []any
 		if err == nil {
 			value, err = s.completed(r, request)
@@ -100,18 +102,16 @@ func (s txnSession) Invoke(op history.Op, done func(history.Op)) {
 // filled in.
 func (s txnSession) completed(r Reply, request []any) ([]any, *Error) {
 	answer, _ := r.Get("txn").([]any)
-	ok := len(answer) == len(request)
-	value := make([]any, len(answer))
-	for i := 0; ok && i < len(answer); i++ {
-		want := request[i].([]any)
-		got, isArray := answer[i].([]any)
-		if ok = isArray && len(got) == 3 && got[0] == string(want[0].(edn.Keyword)) && edn.Equal(got[1], want[1]); ok {
-			value[i] = []any{want[0], got[1], got[2]}
-		}
+	if len(answer) != len(request) {
+		return nil, s.rpc.malformed(s.node, `"txn" has %d micro-operations, expected the %d of the request`, len(answer), len(request))
 	}
-	if !ok {
-		return nil, &Error{Name: "malformed-rpc-response", Text: fmt.Sprintf("node %s answered the transaction %s, expected %s with its reads filled in",
-			s.node, edn.String(r.Get("txn")), edn.String(request))}
+	value := make([]any, len(answer))
+	for i := range answer {
+		want, got := request[i].([]any), answer[i].([]any)
+		if got[0] != string(want[0].(edn.Keyword)) || !edn.Equal(got[1], want[1]) {
+			return nil, s.rpc.malformed(s.node, `"txn"[%d] is %s, expected the micro-operation %s of the request`, i, jsonText(got), jsonText(want))
+		}
+		value[i] = []any{want[0], got[1], got[2]}
 	}
 	return value, nil
 }

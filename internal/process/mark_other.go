@@ -1,6 +1,0 @@
-//go:build !linux
-
-package process
-
-// killMarked does nothing: only Linux shows the environments of processes.
-func killMarked(string) {}

@@ -1,7 +1,0 @@
-package process
-
-func familyNode() {}
-
-func survivor(string) {}
-
-func testRunner() {}
