@@ -84,7 +84,7 @@ var ErrExited = errors.New("exited with status 0 during the test; a node must go
 // TooLong returns the error for a line on stdout of more than MaxLine bytes.
 // The line may be incomplete.
 func TooLong(line []byte) error {
-	return fmt.Errorf("printed a line of more than %d MiB on stdout, without a line feed; it begins with %.60q", MaxLine>>20, line)
+	return fmt.Errorf("printed a line of more than %d MiB on stdout; it begins with %.60q", MaxLine>>20, line)
 }
 
 // Unread returns the error for a node that does not read its stdin while
