@@ -3,12 +3,15 @@ package nodeio
 import (
 	"fmt"
 	"io"
+	"sync"
 )
 
 // Log is the log of a node: it keeps the first MaxLog bytes that are written to
-// it, and says at its end that there was more. It is not safe for concurrent
-// use.
+// it, and says at its end that there was more. It is safe for concurrent use:
+// the last output of a process that was killed may come while its successor
+// starts.
 type Log struct {
+	mu   sync.Mutex
 	w    io.WriteCloser
 	left int
 	full bool
@@ -22,6 +25,8 @@ func NewLog(w io.WriteCloser) *Log { return &Log{w: w, left: MaxLog} }
 // without an error: a node is not to blame for the size of its log, nor is a
 // full disk a reason to stop it.
 func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case l.full:
 	case len(p) > l.left:

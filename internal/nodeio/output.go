@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"glomers/checkers/journal"
@@ -105,7 +104,7 @@ func (o *Output) Stderr(line []byte) error {
 // beginsCrash recognizes the first line of a crash report of Go and Python.
 func beginsCrash(line []byte) bool {
 	return slices.ContainsFunc([]string{"panic: ", "fatal error: ", "Traceback "}, func(beginning string) bool {
-		return strings.HasPrefix(string(line), beginning)
+		return bytes.HasPrefix(line, []byte(beginning))
 	})
 }
 

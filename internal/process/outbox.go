@@ -7,12 +7,12 @@ import (
 	"glomers/checkers/journal"
 )
 
-// outbox writes messages to a node's stdin from a goroutine of its own, all
-// that have come together in one write.
+// outbox writes messages to a node's stdin from a goroutine of its own. All that
+// were queued during one write are written by the next.
 type outbox struct {
 	w      io.WriteCloser
 	mu     sync.Mutex
-	some   *sync.Cond
+	some   *sync.Cond // buf is not empty, or closed
 	buf    []byte
 	closed bool
 }
@@ -33,6 +33,7 @@ func (o *outbox) put(m journal.Message) int {
 	return len(o.buf)
 }
 
+// run writes until the outbox is closed.
 func (o *outbox) run() {
 	var spare []byte
 	for {
@@ -48,13 +49,14 @@ func (o *outbox) run() {
 		out := o.buf
 		o.buf = spare[:0]
 		o.mu.Unlock()
-		o.w.Write(out) // an error means that the node is gone, which its stdout tells
+		o.w.Write(out) // an error means that the node has ended, which family.wait reports
 		if spare = out; cap(spare) > 1<<20 {
 			spare = nil
 		}
 	}
 }
 
+// close closes the node's stdin. What is still queued is lost.
 func (o *outbox) close() {
 	o.mu.Lock()
 	o.closed = true

@@ -1,17 +1,52 @@
-// Package process runs nodes as executables in real time, as Maelstrom does: it
-// writes messages to their stdin, reads messages from their stdout and keeps
-// their stderr. It is the only place where input from outside becomes events.
+// Package process is the engine that runs each node as a process of the
+// operating system, in real time, as Maelstrom does. A node is any executable
+// that reads messages from its stdin and writes messages to its stdout, one a
+// line; its stderr is kept in a log.
+//
+// It is the one place where input from outside becomes events of the kernel.
+// Goroutines read the nodes' pipes and queue what they read; [Engine.Drive], on
+// the caller's goroutine, takes from that queue and runs the kernel in step with
+// the clock. So nothing else in a run has to be safe for concurrent use.
+//
+//	e := process.New(process.Options{Bin: "./node", Log: openLog}, receive)
+//	defer e.Stop()
+//	endpoint, err := e.Start("n0") // messages for n0 go to endpoint.Deliver
+//	…
+//	err = e.Drive(ctx, kernel)     // until kernel.Stop, a failing node or ctx
+//
+// # The life of a process
+//
+// A node runs in a process group of its own, in the directory for temporary
+// files. No process of a node outlives the run:
+//
+//   - Stop kills the group, and on Linux every other process that inherited the
+//     node's environment, so that a child which has begun a session of its own
+//     ends as well.
+//   - If the runner is killed, where no code of its own can run, Linux kills the
+//     nodes (the parent-death signal), and a watchdog, a shell that waits for
+//     the end of the runner, kills their children on every Unix.
+//   - On Windows, nodes belong to a job object, which ends with the runner.
+//
+// What cannot be caught: a child that both leaves the process group and clears
+// its environment; on Unix systems other than Linux, any child that leaves the
+// group; and processes of another user.
+//
+// # Stalls
+//
+// A timeout is only meaningful while the runner itself makes progress. When the
+// machine is suspended, or so busy that the runner is not scheduled, timers
+// would fire before answers that have long arrived are read. Drive notices that
+// an event is overdue, takes the time of the stall out of the run's clock, so
+// that every timer keeps the time it had left, and reports it to
+// Options.Stalled. Nodes do not stop with the runner, and their own timers may
+// have fired meanwhile; a run with a stall is therefore not a fair test of
+// timing.
 package process
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -25,27 +60,44 @@ import (
 // maxIncoming limits the bytes read from nodes and not yet handled.
 const maxIncoming = 4 << 20
 
+// stallLimit is by how much an event may be late before the runner is said to
+// have stalled. A busy machine delays events by some tens of milliseconds; the
+// shortest timeout of a client is a second.
+const stallLimit = 500 * time.Millisecond
+
 // Options say what to run.
 type Options struct {
 	Bin  string   // path of the executable
 	Args []string // its arguments
 	Log  func(node string) (io.WriteCloser, error)
-	// Stderr is called for every line that a node prints there; may be nil.
+	// Stderr is called for every line that a node prints there; may be nil. It is
+	// called by one goroutine for each node.
 	Stderr func(node, line string)
+	// Stalled is called when the runner itself, not a node, made no progress for
+	// at least the given time; may be nil. Drive calls it between events.
+	Stalled func(time.Duration)
+	// Clock returns the time since some fixed moment and must not go back; nil
+	// for the clock of the system.
+	Clock func() time.Duration
 }
 
 // Engine runs one cluster of nodes.
 type Engine struct {
 	options Options
-	nodes   []*node // the killed ones, too
-	logs    []io.Closer
-	began   time.Time
 	receive func(journal.Message) error
+	clock   func() time.Duration
+	began   time.Duration // by the clock: the beginning of the run, put off by every stall
+	alive   time.Duration // time of the run when Drive last made progress
+	mark    string        // of the run, see mark.go
+	starter *starter      // nil before the first node
+	guard   *watchdog     // nil before the first node
+	nodes   []*node       // the killed ones, too
+	logs    []io.Closer
 
 	mu       sync.Mutex
 	room     *sync.Cond // for readers of stdout, when incoming is full
 	incoming []arrival
-	size     int
+	size     int           // bytes in incoming
 	wake     chan struct{} // one element when incoming is not empty
 	closed   bool
 }
@@ -58,185 +110,30 @@ type arrival struct {
 	err     error
 }
 
-// New returns an engine without nodes. It hands every message that a node prints
-// to receive, which returns an error for one that cannot be delivered.
+// New returns an engine without nodes. It hands every message that a node
+// prints to receive, which returns an error for one that cannot be delivered.
 func New(o Options, receive func(journal.Message) error) *Engine {
-	e := &Engine{options: o, receive: receive, wake: make(chan struct{}, 1), began: time.Now()}
+	e := &Engine{options: o, receive: receive, wake: make(chan struct{}, 1), clock: o.Clock, mark: newMark()}
+	if e.clock == nil {
+		began := time.Now()
+		e.clock = func() time.Duration { return time.Since(began) }
+	}
 	e.room = sync.NewCond(&e.mu)
 	return e
 }
 
-type node struct {
-	id     string
-	cmd    *exec.Cmd
-	engine *Engine
-	stdin  *outbox
-	log    io.Writer
-	killed bool // by the test: what it still says does not count
-
-	stdoutDone, stderrDone chan struct{}
-	exited                 chan struct{} // then exitErr says how
-	exitErr                error
-
-	output nodeio.Output
-}
-
 // Start starts a node.
 func (e *Engine) Start(id string) (network.Endpoint, error) {
-	log, err := e.options.Log(id)
+	if e.starter == nil {
+		e.starter, e.guard = newStarter(), newWatchdog(e.mark)
+	}
+	file, err := e.options.Log(id)
 	if err != nil {
 		return nil, err
 	}
+	log := nodeio.NewLog(file)
 	e.logs = append(e.logs, log)
 	return e.start(id, log)
-}
-
-func (e *Engine) start(id string, log io.Writer) (*node, error) {
-	cmd := exec.Command(e.options.Bin, e.options.Args...)
-	cmd.Dir = os.TempDir()
-	ownGroup(cmd)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	// Pipes of our own: exec's would be closed by Wait before they are drained.
-	outR, outW, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	errR, errW, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	cmd.Stdout, cmd.Stderr = outW, errW
-	err = cmd.Start()
-	outW.Close()
-	errW.Close()
-	if err != nil {
-		outR.Close()
-		errR.Close()
-		return nil, fmt.Errorf("start node %s: %w", id, err)
-	}
-	n := &node{
-		id: id, cmd: cmd, engine: e, log: log, stdin: newOutbox(stdin),
-		stdoutDone: make(chan struct{}), stderrDone: make(chan struct{}), exited: make(chan struct{}),
-	}
-	go n.readStdout(outR)
-	go n.readStderr(errR)
-	go n.wait()
-	e.nodes = append(e.nodes, n)
-	return n, nil
-}
-
-// Deliver hands a message to the node. It does not block.
-func (n *node) Deliver(m journal.Message) {
-	if waiting := n.stdin.put(m); waiting > nodeio.MaxUnread {
-		n.engine.push(arrival{node: n, err: nodeio.Unread(waiting)})
-	}
-}
-
-// pipeGrace is how long the pipes of a node may stay open after it exited, held
-// by its children, before what they still say is given up.
-const pipeGrace = 200 * time.Millisecond
-
-// wait reports the end of the process, once all it printed was read.
-func (n *node) wait() {
-	n.exitErr = n.cmd.Wait()
-	close(n.exited)
-	waitAtMost(pipeGrace, n.stdoutDone, n.stderrDone)
-	n.engine.push(arrival{node: n, err: n.exitReason()})
-}
-
-// waitAtMost waits until all channels are closed, but no longer than d.
-func waitAtMost(d time.Duration, channels ...chan struct{}) {
-	deadline := time.After(d)
-	for _, c := range channels {
-		select {
-		case <-c:
-		case <-deadline:
-			return
-		}
-	}
-}
-
-func (n *node) exitReason() error {
-	var exit *exec.ExitError
-	switch {
-	case n.exitErr == nil:
-		return nodeio.ErrExited
-	case errors.As(n.exitErr, &exit):
-		return fmt.Errorf("crashed: %s", exit.ProcessState)
-	}
-	return n.exitErr
-}
-
-// readStdout turns lines into messages until the node closes its stdout.
-func (n *node) readStdout(r *os.File) {
-	defer close(n.stdoutDone)
-	defer r.Close()
-	if err := n.readLines(r); err != nil {
-		n.engine.push(arrival{node: n, err: err})
-		io.Copy(io.Discard, r) // let the node go on until it is stopped
-		return
-	}
-	waitAtMost(time.Second, n.exited)
-	select {
-	case <-n.exited: // which says more
-	default:
-		n.engine.push(arrival{node: n, err: errors.New("closed its stdout")})
-	}
-}
-
-func (n *node) readLines(r io.Reader) error {
-	br := bufio.NewReaderSize(r, 64<<10)
-	var long []byte
-	for {
-		line, err := br.ReadSlice('\n')
-		if err == bufio.ErrBufferFull || len(long) > 0 {
-			if long = append(long, line...); len(long) > nodeio.MaxLine {
-				return nodeio.TooLong(long)
-			}
-			if err == bufio.ErrBufferFull {
-				continue
-			}
-			line = long
-		}
-		if err != nil && len(bytes.TrimSpace(line)) == 0 {
-			return nil // a closed pipe; why is for exitReason to say
-		}
-		if text := bytes.TrimSpace(line); len(text) > 0 {
-			m, err := n.output.Message(text)
-			if err != nil {
-				return err
-			}
-			n.engine.push(arrival{node: n, message: m, size: len(text)})
-		}
-		if err != nil {
-			return nil
-		}
-		long = long[:0]
-	}
-}
-
-// readStderr copies stderr to the node's log.
-func (n *node) readStderr(r *os.File) {
-	defer close(n.stderrDone)
-	defer r.Close()
-	br := bufio.NewReaderSize(r, 64<<10)
-	for {
-		line, err := br.ReadSlice('\n')
-		if len(line) > 0 {
-			n.log.Write(line) // a full disk must not stop the node; the history will say
-			text := bytes.TrimRight(line, "\r\n")
-			n.output.Stderr(text)
-			if n.engine.options.Stderr != nil {
-				n.engine.options.Stderr(n.id, string(text))
-			}
-		}
-		if err != nil && err != bufio.ErrBufferFull {
-			return
-		}
-	}
 }
 
 // push queues what a node did for Drive. It blocks while too much is queued.
@@ -254,6 +151,7 @@ func (e *Engine) push(a arrival) {
 	}
 }
 
+// take empties the queue. It returns what was queued, and reuses buf.
 func (e *Engine) take(buf []arrival) []arrival {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -264,16 +162,24 @@ func (e *Engine) take(buf []arrival) []arrival {
 	return taken
 }
 
+// now returns the time since the beginning of the run, stalls left out.
+func (e *Engine) now() time.Duration { return e.clock() - e.began }
+
 // Drive runs the kernel in real time until it is stopped, a node fails or the
-// context ends. It returns what ended the run, nil for a normal end.
+// context ends. It returns what ended the run, nil for a normal end. The error
+// for a failing node is a *nodeio.Error.
 func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
+	e.alive = k.Now()
+	e.began = e.clock() - e.alive // starting the nodes took a while
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var buf []arrival
 	for {
-		k.Advance(time.Since(e.began))
-		if k.Stopped() {
-			return k.Err()
+		now := e.progress(k)
+		// Messages that have arrived are handled before timers that have become
+		// due, so that an answer that was in time is not taken for a timeout.
+		if due, ok := k.Next(); ok {
+			k.Advance(min(now, due-1))
 		}
 		batch := e.take(buf)
 		for i := range batch {
@@ -283,17 +189,21 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 			batch[i] = arrival{}
 		}
 		buf = batch
+		k.Advance(now)
+		if k.Stopped() {
+			return k.Err()
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if len(batch) > 0 {
 			continue
 		}
 		wait := time.Hour
-		if next, ok := k.Next(); ok {
-			wait = next - time.Since(e.began)
+		if due, ok := k.Next(); ok {
+			wait = due - e.progress(k)
 		}
 		if wait <= 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
 			continue
 		}
 		timer.Reset(wait)
@@ -306,6 +216,23 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	}
 }
 
+// progress returns the time of the run. If the earliest event is overdue by
+// more than stallLimit, the runner has stalled: the time since Drive was last
+// known to make progress is taken out of the run's clock.
+func (e *Engine) progress(k *kernel.Kernel) time.Duration {
+	now := e.now()
+	if due, ok := k.Next(); ok && now-due > stallLimit {
+		e.began += now - e.alive
+		if e.options.Stalled != nil {
+			e.options.Stalled(now - due)
+		}
+		now = e.alive
+	}
+	e.alive = now
+	return now
+}
+
+// handle hands what a node did to the network.
 func (e *Engine) handle(a *arrival) error {
 	if a.node.killed {
 		return nil
@@ -319,8 +246,6 @@ func (e *Engine) handle(a *arrival) error {
 	return nil
 }
 
-func (n *node) fail(err error) error { return n.output.Fail(n.id, err) }
-
 // Stop kills the nodes and the processes that they started, and waits until
 // their logs are complete.
 func (e *Engine) Stop() {
@@ -330,15 +255,21 @@ func (e *Engine) Stop() {
 	e.mu.Unlock()
 	for _, n := range e.nodes {
 		n.stdin.close()
-		killGroup(n.cmd.Process)
+		n.family.kill()
+	}
+	if len(e.nodes) > 0 {
+		killMarked(e.mark)
 	}
 	for _, n := range e.nodes {
 		waitAtMost(5*time.Second, n.exited)
-		waitAtMost(pipeGrace, n.stdoutDone, n.stderrDone) // a child that left the group may hold them
+		waitAtMost(pipeGrace, n.stdoutDone, n.stderrDone) // an unknown process may hold them
 	}
+	e.starter.stop()
+	e.guard.stop()
 	for _, log := range e.logs {
 		log.Close()
 	}
+	e.logs = nil
 }
 
 // find returns the newest process of a node.
@@ -351,31 +282,33 @@ func (e *Engine) find(id string) (*node, error) {
 	return nil, fmt.Errorf("there is no node %s", id)
 }
 
-// Pause stops a node and its children.
+// Pause stops a node and its children until Resume.
 func (e *Engine) Pause(id string) error {
 	n, err := e.find(id)
 	if err == nil && !n.killed {
-		err = pauseGroup(n.cmd.Process)
+		err = n.family.pause()
 	}
 	return err
 }
 
-// Resume lets them go on.
+// Resume continues a node that was paused.
 func (e *Engine) Resume(id string) error {
 	n, err := e.find(id)
 	if err == nil && !n.killed {
-		err = resumeGroup(n.cmd.Process)
+		err = n.family.resume()
 	}
 	return err
 }
 
-// Kill kills a node and its children.
+// Kill kills a node and its children. What it has printed and was not handled
+// yet is lost.
 func (e *Engine) Kill(id string) error {
 	n, err := e.find(id)
 	if err == nil {
 		n.killed = true
 		n.stdin.close()
-		killGroup(n.cmd.Process)
+		n.family.kill()
+		killMarked(n.mark)
 	}
 	return err
 }
@@ -387,4 +320,14 @@ func (e *Engine) Restart(id string) (network.Endpoint, error) {
 		return nil, err
 	}
 	return e.start(id, n.log)
+}
+
+// Silent returns the error of a node that did not answer, as err says, with
+// what it printed instead. It returns err for a node that it does not know.
+func (e *Engine) Silent(id string, err error) error {
+	n, findErr := e.find(id)
+	if findErr != nil {
+		return err
+	}
+	return n.output.FailSilent(id, err)
 }

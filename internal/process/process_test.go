@@ -24,11 +24,18 @@ import (
 
 // TestMain turns the test binary into a node when it is called as one.
 func TestMain(m *testing.M) {
-	if mode := os.Getenv("TEST_NODE"); mode != "" {
+	switch mode := os.Getenv("TEST_NODE"); mode {
+	case "":
+		os.Exit(m.Run())
+	case "family":
+		familyNode()
+	case "survivor":
+		survivor(os.Getenv("TEST_ROLE"))
+	case "runner":
+		testRunner()
+	default:
 		testNode(mode)
-		return
 	}
-	os.Exit(m.Run())
 }
 
 // testNode forwards: it sends a message of type ping to the node that the body
@@ -103,6 +110,12 @@ func (f logFile) Close() error { return nil }
 // cluster starts nodes of the test binary.
 func cluster(t testing.TB, k *kernel.Kernel, latency network.Latency, rec network.Recorder, ids ...string) (*Engine, *network.Network, *logs) {
 	t.Helper()
+	return clusterWith(t, Options{}, k, latency, rec, ids...)
+}
+
+// clusterWith starts nodes of the test binary, with options besides.
+func clusterWith(t testing.TB, o Options, k *kernel.Kernel, latency network.Latency, rec network.Recorder, ids ...string) (*Engine, *network.Network, *logs) {
+	t.Helper()
 	t.Setenv("TEST_NODE", "forward")
 	self, err := os.Executable()
 	if err != nil {
@@ -110,7 +123,8 @@ func cluster(t testing.TB, k *kernel.Kernel, latency network.Latency, rec networ
 	}
 	net := network.New(k, latency, rec)
 	l := &logs{}
-	e := New(Options{Bin: self, Log: l.create}, func(m journal.Message) error { return net.Send(m.Src, m.Dest, m.Body) })
+	o.Bin, o.Log = self, l.create
+	e := New(o, func(m journal.Message) error { return net.Send(m.Src, m.Dest, m.Body) })
 	t.Cleanup(e.Stop)
 	for _, id := range ids {
 		n, err := e.Start(id)

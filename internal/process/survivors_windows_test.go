@@ -1,0 +1,7 @@
+package process
+
+func familyNode() {}
+
+func survivor(string) {}
+
+func testRunner() {}
