@@ -31,7 +31,7 @@ func TestStall(t *testing.T) {
 	c := workload.NewClient(k, net, "c1", "n0")
 	net.Attach("c1", c)
 	k.At(0, func() {
-		c.Call("echo", edn.Map{{Key: "echo", Value: "hello"}}, timeout, func(_ workload.Reply, err *workload.Error) {
+		c.Call(workload.EchoRPC, edn.Map{{Key: "echo", Value: "hello"}}, timeout, func(_ workload.Reply, err *workload.Error) {
 			if err != nil {
 				t.Errorf("the answer was in time, but the client got: %v", err)
 			}
@@ -61,7 +61,7 @@ func TestArrivedBeforeDue(t *testing.T) {
 	c := workload.NewClient(k, net, "c1", "n0")
 	net.Attach("c1", c)
 	k.At(0, func() {
-		c.Call("echo", edn.Map{{Key: "echo", Value: "hello"}}, timeout, func(_ workload.Reply, err *workload.Error) {
+		c.Call(workload.EchoRPC, edn.Map{{Key: "echo", Value: "hello"}}, timeout, func(_ workload.Reply, err *workload.Error) {
 			if err != nil {
 				t.Errorf("the answer was there, but the client got: %v", err)
 			}
