@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"glomers/checkers/brief"
 	"glomers/checkers/edn"
@@ -149,14 +150,22 @@ type AvailabilityResult struct {
 	Valid      Validity `json:"valid?"`
 	OKFraction float32  `json:"ok-fraction"`
 
-	WithoutCrashes float32 `json:"-"` // OKFraction without kafka's crash operations, which fail by design
+	Stalled        time.Duration `json:"-"` // for how long the runner itself made no progress, see history.RunnerStall
+	WithoutCrashes float32       `json:"-"` // OKFraction without kafka's crash operations, which fail by design
 }
 
 // Availability compares the fraction of the invoked operations that succeeded
-// with the least that is expected, if anything is.
+// with the least that is expected, if anything is. Too few of them are Unknown
+// rather than Invalid if the runner itself stalled: nodes may have given up on
+// each other, or on a service, meanwhile.
 func Availability(h *history.History, least *float64) AvailabilityResult {
 	ok, invoked, crashes := 0, 0, 0
+	stalled := time.Duration(0)
 	for i := range h.Ops {
+		if op := &h.Ops[i]; !op.Client() && op.F == history.RunnerStall {
+			ms, _ := op.Value.(int64)
+			stalled += time.Duration(ms) * time.Millisecond
+		}
 		switch h.Ops[i].Type {
 		case history.OK:
 			ok++
@@ -167,7 +176,7 @@ func Availability(h *history.History, least *float64) AvailabilityResult {
 			}
 		}
 	}
-	r := AvailabilityResult{OKFraction: 1, WithoutCrashes: 1}
+	r := AvailabilityResult{OKFraction: 1, WithoutCrashes: 1, Stalled: stalled}
 	if invoked > 0 {
 		r.OKFraction = float32(float64(ok) / float64(invoked))
 	}
@@ -176,6 +185,9 @@ func Availability(h *history.History, least *float64) AvailabilityResult {
 	}
 	if least != nil {
 		r.Valid = validIf(float64(r.OKFraction) >= *least)
+		if r.Valid == Invalid && stalled > 0 {
+			r.Valid = Unknown
+		}
 	}
 	return r
 }
@@ -184,8 +196,12 @@ func (r AvailabilityResult) findings(least *float64) []Finding {
 	if r.Valid == Valid {
 		return nil
 	}
-	return []Finding{{
+	f := Finding{
 		Check:   "availability",
 		Summary: fmt.Sprintf("only %.4f of the operations succeeded, expected at least %v", r.OKFraction, *least),
-	}}
+	}
+	if r.Stalled > 0 {
+		f.Summary += fmt.Sprintf("; but the runner itself made no progress for %v, so this may not be the nodes' fault: run the test again", r.Stalled)
+	}
+	return []Finding{f}
 }

@@ -27,6 +27,11 @@ func (t Type) String() string { return string(typeNames[t]) }
 // partition, and end them.
 const Nemesis = -1
 
+// RunnerStall is the function of an operation of the nemesis that no test asks
+// for: the runner itself made no progress. Its value is for how long, in
+// milliseconds. What was late then may not have been late in the nodes.
+const RunnerStall = "runner-stall"
+
 // Op is one record: an invocation or a completion.
 type Op struct {
 	Index   int           // position in the history, from 0

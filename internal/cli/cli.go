@@ -52,7 +52,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err := checkDashes(words); err != nil {
 		return a.report(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	root.SetArgs(words)
 	root.SetOut(stdout)

@@ -366,6 +366,9 @@ func newVerdict(dir string, t *store.Test, r *checkers.Results, stage *stages.St
 		stage = &hard
 	}
 	v := &verdict{dir: dir, test: t, results: r, stage: stage}
+	if d := r.Availability.Stalled; d > 0 {
+		v.notes = append(v.notes, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))
+	}
 	v.racy = store.RacyNodes(dir)
 	for _, node := range v.racy {
 		v.notes = append(v.notes, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(dir, store.NodeLogs, node+".log")))

@@ -37,10 +37,10 @@
 // machine is suspended, or so busy that the runner is not scheduled, timers
 // would fire before answers that have long arrived are read. Drive notices that
 // an event is overdue, takes the time of the stall out of the run's clock, so
-// that every timer keeps the time it had left, and reports it to
-// Options.Stalled. Nodes do not stop with the runner, and their own timers may
-// have fired meanwhile; a run with a stall is therefore not a fair test of
-// timing.
+// that every timer keeps the time it had left, and reports it to the
+// function given to OnStall. Nodes do not stop with the runner, and their own
+// timers may have fired meanwhile; a run with a stall is therefore not a fair
+// test of timing.
 package process
 
 import (
@@ -73,9 +73,6 @@ type Options struct {
 	// Stderr is called for every line that a node prints there; may be nil. It is
 	// called by one goroutine for each node.
 	Stderr func(node, line string)
-	// Stalled is called when the runner itself, not a node, made no progress for
-	// at least the given time; may be nil. Drive calls it between events.
-	Stalled func(time.Duration)
 	// Clock returns the time since some fixed moment and must not go back; nil
 	// for the clock of the system.
 	Clock func() time.Duration
@@ -88,10 +85,11 @@ type Engine struct {
 	clock   func() time.Duration
 	began   time.Duration // by the clock: the beginning of the run, put off by every stall
 	alive   time.Duration // time of the run when Drive last made progress
-	mark    string        // of the run, see mark.go
-	starter *starter      // nil before the first node
-	guard   *watchdog     // nil before the first node
-	nodes   []*node       // the killed ones, too
+	stalled func(time.Duration)
+	mark    string    // of the run, see mark.go
+	starter *starter  // nil before the first node
+	guard   *watchdog // nil before the first node
+	nodes   []*node   // the killed ones, too
 	logs    []io.Closer
 
 	mu       sync.Mutex
@@ -121,6 +119,10 @@ func New(o Options, receive func(journal.Message) error) *Engine {
 	e.room = sync.NewCond(&e.mu)
 	return e
 }
+
+// OnStall sets the function that Drive calls, between events, when the runner
+// itself, not a node, made no progress for at least the given time.
+func (e *Engine) OnStall(f func(time.Duration)) { e.stalled = f }
 
 // Start starts a node.
 func (e *Engine) Start(id string) (network.Endpoint, error) {
@@ -223,8 +225,8 @@ func (e *Engine) progress(k *kernel.Kernel) time.Duration {
 	now := e.now()
 	if due, ok := k.Next(); ok && now-due > stallLimit {
 		e.began += now - e.alive
-		if e.options.Stalled != nil {
-			e.options.Stalled(now - due)
+		if e.stalled != nil {
+			e.stalled(now - due)
 		}
 		now = e.alive
 	}

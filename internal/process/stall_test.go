@@ -26,8 +26,9 @@ func TestStall(t *testing.T) {
 	k := kernel.New(1)
 	clock := &stallClock{began: time.Now()}
 	var stalls []time.Duration
-	e, net, _ := clusterWith(t, Options{Clock: clock.now, Stalled: func(d time.Duration) { stalls = append(stalls, d) }},
+	e, net, _ := clusterWith(t, Options{Clock: clock.now},
 		k, network.Latency{Dist: network.Constant}, discard{}, "n0")
+	e.OnStall(func(d time.Duration) { stalls = append(stalls, d) })
 	c := workload.NewClient(k, net, "c1", "n0")
 	net.Attach("c1", c)
 	k.At(0, func() {
@@ -56,8 +57,9 @@ func TestArrivedBeforeDue(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	k := kernel.New(1)
 	clock := &stallClock{}
-	e, net, _ := clusterWith(t, Options{Clock: func() time.Duration { return clock.jumps }, Stalled: func(d time.Duration) { t.Errorf("a stall of %v was reported", d) }},
+	e, net, _ := clusterWith(t, Options{Clock: func() time.Duration { return clock.jumps }},
 		k, network.Latency{Dist: network.Constant}, discard{}, "n0")
+	e.OnStall(func(d time.Duration) { t.Errorf("a stall of %v was reported", d) })
 	c := workload.NewClient(k, net, "c1", "n0")
 	net.Attach("c1", c)
 	k.At(0, func() {
@@ -82,8 +84,9 @@ func TestArrivedBeforeDue(t *testing.T) {
 func TestStartingIsNoStall(t *testing.T) {
 	k := kernel.New(1)
 	clock := &stallClock{began: time.Now()}
-	e, _, _ := clusterWith(t, Options{Clock: clock.now, Stalled: func(d time.Duration) { t.Errorf("a stall of %v was reported", d) }},
+	e, _, _ := clusterWith(t, Options{Clock: clock.now},
 		k, network.Latency{Dist: network.Constant}, discard{}, "n0")
+	e.OnStall(func(d time.Duration) { t.Errorf("a stall of %v was reported", d) })
 	clock.jumps = time.Minute
 	k.At(0, func() { k.Stop(nil) })
 	if err := e.Drive(context.Background(), k); err != nil {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"glomers/checkers/history"
 	"glomers/internal/network"
 	"glomers/internal/workload"
 )
@@ -88,6 +89,22 @@ func (t *test) Skew(node string, by time.Duration) {
 		return
 	}
 	t.stopIf(&UnsupportedError{"clock"})
+}
+
+// staller is an engine that runs in real time, in which the runner itself may
+// stand still.
+type staller interface {
+	OnStall(func(time.Duration))
+}
+
+// stalled records that the runner itself made no progress, in the history, so
+// that a checker does not blame the nodes for it.
+func (t *test) stalled(d time.Duration) {
+	t.log.Warn("the runner itself made no progress; the run is disturbed", "for", d)
+	t.RecordOp(history.Op{
+		Process: history.Nemesis, Type: history.Info, F: history.RunnerStall,
+		Value: d.Milliseconds(), Time: t.kernel.Now(),
+	})
 }
 
 // faults are those that are going on.

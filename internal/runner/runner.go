@@ -18,6 +18,7 @@ import (
 	"glomers/internal/kernel"
 	"glomers/internal/nemesis"
 	"glomers/internal/network"
+	"glomers/internal/nodeio"
 	"glomers/internal/service"
 	"glomers/internal/workload"
 )
@@ -154,6 +155,9 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 		}
 		t.network.Attach(id, e)
 	}
+	if e, ok := t.engine.(staller); ok {
+		e.OnStall(t.stalled)
+	}
 	t.every(progressInterval, t.tell)
 	t.every(flushInterval, func() {
 		if err := rec.Flush(); err != nil {
@@ -268,7 +272,7 @@ func (t *test) initialize() {
 		t.kernel.After(delay, func() {
 			t.init(id, func(err *workload.Error) {
 				if err != nil {
-					t.kernel.Stop(initError(id, err))
+					t.kernel.Stop(t.initError(id, err))
 					return
 				}
 				if pending--; pending == 0 {
@@ -299,12 +303,26 @@ type InitError struct {
 	Err    error
 }
 
-func initError(node string, err *workload.Error) error {
-	return &InitError{node, err.Name == "net-timeout", err}
+// witness is an engine that can say what a silent node printed instead of an
+// answer, and may know why.
+type witness interface {
+	Silent(node string, err error) error
+}
+
+func (t *test) initError(node string, err *workload.Error) error {
+	e := &InitError{node, err.Name == "net-timeout", err}
+	if w, ok := t.engine.(witness); ok && e.Silent {
+		e.Err = w.Silent(node, fmt.Errorf("did not answer init within %v", initTimeout))
+	}
+	return e
 }
 
 func (e *InitError) Error() string {
-	if e.Silent {
+	var node *nodeio.Error
+	switch {
+	case e.Silent && errors.As(e.Err, &node):
+		return node.Error()
+	case e.Silent:
 		return fmt.Sprintf("node %s did not answer init within %v", e.Node, initTimeout)
 	}
 	return fmt.Sprintf("node %s did not answer init with init_ok: %v", e.Node, e.Err)
