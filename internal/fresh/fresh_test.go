@@ -20,6 +20,8 @@ import (
 	"testing"
 
 	"glomers/internal/cli"
+	"glomers/internal/compare"
+	"glomers/stages"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the pages")
@@ -279,4 +281,26 @@ func difference(old, now string) string {
 		}
 	}
 	return strings.Join(out[:min(len(out), 40)], "\n")
+}
+
+// TestTables checks that the comparison of designs in each write-up is one of the
+// code as it is now.
+func TestTables(t *testing.T) {
+	for _, s := range stages.All() {
+		dir := filepath.Join(root, "stages", s.Dir)
+		designs, err := compare.Find(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(designs) == 1 {
+			continue // nothing to compare
+		}
+		page, err := os.ReadFile(filepath.Join(dir, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum, err := compare.SumIn(page); err != nil || sum != compare.Sum(designs) {
+			t.Errorf("the table in stages/%s/README.md is older than the code of its designs (%v): run make compare-%s", s.Dir, err, s.ID)
+		}
+	}
 }
