@@ -12,112 +12,128 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/history"
-	"glomers/checkers/journal"
+	"glomers/internal/spec"
 	"glomers/internal/store"
+	"glomers/internal/verdict"
 	"glomers/stages"
 )
 
+// checkFlags are the flags of check: what the run does not say, or what is asked of
+// it instead.
+type checkFlags struct {
+	workload             string
+	availability         *float64
+	models               []string
+	strict               bool
+	sequential, realtime bool
+	concurrency, nodes   int
+	html                 string
+	json                 bool
+}
+
 // check reads a run from disk and prints its verdict.
 func (a *app) check() *cobra.Command {
-	var workload, availability, models, html string
-	var asJSON, strict, sequential, linearizable bool
-	var concurrency, nodeCount int
+	f := &checkFlags{}
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a recorded run, ours or the real Maelstrom's",
 		Long: "Check the run in a directory of the store, or a history file: EDN as Jepsen writes it or JSON lines,\n" +
-			"plain or compressed with gzip or zstd. The options of the test are read from test.json where there is one.",
+			"plain or compressed with gzip or zstd. The options of the test are read from test.json where there is one.\n" +
+			"A run that did not come to its end has no verdict: it is unknown, with exit code 2.",
 		Example: "  glomers check store/latest\n  glomers check --workload broadcast history.edn.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := openRun(args[0])
-			if err != nil {
-				return err
-			}
-			o := checkers.Options{}
-			var stage *stages.Stage
-			if r.test != nil {
-				o = r.test.CheckOptions()
-				if s, err := stages.Find(r.test.Stage); err == nil {
-					stage = &s
-				}
-			}
-			if workload != "" {
-				o.Workload = workload
-			}
-			if o.Workload == "" {
-				o.Workload = workloadOf(args[0])
-			}
-			if o.Workload == "" {
-				return fmt.Errorf("%s does not tell its workload; name it with --workload: %s", args[0], strings.Join(checkers.Workloads(), ", "))
-			}
-			if availability != "" {
-				if o.Availability, err = parseAvailability(availability); err != nil {
-					return err
-				}
-			}
-			if models != "" {
-				if o.ConsistencyModels, err = parseModels(models); err != nil {
-					return err
-				}
-			}
-			o.Strict = o.Strict || strict
-			o.SequentialKeys, o.LinearizableKeys = sequential, linearizable
-			if concurrency > 0 {
-				o.Concurrency = concurrency
-			}
-			if nodeCount > 0 {
-				o.Nodes = make([]string, nodeCount)
-				for i := range o.Nodes {
-					o.Nodes[i] = fmt.Sprintf("n%d", i)
-				}
-				o.Concurrency = max(o.Concurrency, nodeCount)
-			}
-			h, err := store.ReadHistory(r.history, nil)
-			if err != nil {
-				return err
-			}
-			results, err := checkers.Check(h, r.net, o)
-			if err != nil {
-				return history.InFile(r.history, err)
-			}
-			recorded := store.Recorded{Dir: r.dir}
-			if err := recorded.MeasureDelivery(o, results); err != nil {
-				return err
-			}
-			if html != "" {
-				if err := store.WritePages(html, results); err != nil {
-					return err
-				}
-			}
-			if r.test == nil {
-				r.test = &store.Test{Workload: o.Workload}
-			}
-			r.test.Availability = o.Availability
-			v := newVerdict(r.dir, r.test, results, stage)
-			v.pages = html
-			a.print(v, asJSON)
-			return v.err()
+			return a.checkRun(args[0], f)
 		},
 	}
-	cmd.Flags().StringVarP(&workload, "workload", "w", "", "the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
-	cmd.Flags().StringVar(&availability, "availability", "", "the fraction of client requests that must succeed: a number from 0 to 1, or total")
-	cmd.Flags().StringVar(&models, "consistency-models", "", "consistency models to check, separated by commas")
-	cmd.Flags().BoolVar(&strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the run")
-	cmd.Flags().BoolVar(&sequential, "sequential-keys", false, "txn-rw-register: trust that each key is sequentially consistent, and infer more")
-	cmd.Flags().BoolVar(&linearizable, "linearizable-keys", false, "txn-rw-register: trust that each key is linearizable, and infer more")
-	cmd.Flags().IntVar(&nodeCount, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
-	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
-	cmd.Flags().StringVar(&html, "html", "", "`directory` for drawings of what is wrong: lin-kv draws the attempts to order the operations on a key")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
+	flags := cmd.Flags()
+	choiceVar(flags, &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
+	availabilityVar(flags, &f.availability, "the `fraction` of client requests that must succeed: a number from 0 to 1, or total")
+	modelsVar(flags, &f.models, "", "consistency `models` to check, separated by commas")
+	flags.BoolVar(&f.strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the run")
+	flags.BoolVar(&f.sequential, "sequential-keys", false, "txn-rw-register: trust that each key is sequentially consistent, and infer more")
+	flags.BoolVar(&f.realtime, "linearizable-keys", false, "txn-rw-register: trust that each key is linearizable, and infer more")
+	flags.IntVar(&f.nodes, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
+	flags.IntVar(&f.concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
+	flags.StringVar(&f.html, "html", "", "`directory` for drawings of what is wrong: lin-kv draws the attempts to order the operations on a key")
+	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
 	return cmd
 }
 
-// recordedRun is what openRun found.
+func (a *app) checkRun(path string, f *checkFlags) error {
+	r, err := openRun(path)
+	if err != nil {
+		return err
+	}
+	var q verdict.Question
+	var stage *stages.Stage
+	if r.test != nil {
+		if s, err := stages.Find(r.test.Stage); err == nil {
+			stage = &s
+		}
+		q = verdict.Ask(r.test, stage)
+	}
+	if err := f.apply(&q.Check, path); err != nil {
+		return err
+	}
+	records, err := r.records(q.Check)
+	if err != nil {
+		return err
+	}
+	v, err := verdict.Judge(records, q)
+	if err != nil {
+		return history.InFile(r.history, err)
+	}
+	if f.html != "" {
+		if err := store.WritePages(f.html, v.Results); err != nil {
+			return err
+		}
+	}
+	if r.test == nil {
+		r.test = &spec.Test{Workload: q.Check.Workload}
+	}
+	r.test.Availability = q.Check.Availability
+	a.print(&report{Verdict: v, dir: r.dir, pages: f.html, test: r.test, stage: stage}, f.json)
+	return verdictError(v)
+}
+
+// apply sets the options that the user gave, or that the path tells.
+func (f *checkFlags) apply(o *checkers.Options, path string) error {
+	if f.workload != "" {
+		o.Workload = f.workload
+	}
+	if o.Workload == "" {
+		o.Workload = workloadOf(path)
+	}
+	if o.Workload == "" {
+		return fmt.Errorf("%s does not tell its workload; name it with --workload: %s", path, strings.Join(checkers.Workloads(), ", "))
+	}
+	if f.availability != nil {
+		o.Availability = f.availability
+	}
+	if f.models != nil {
+		o.ConsistencyModels = f.models
+	}
+	o.Strict = o.Strict || f.strict
+	o.SequentialKeys, o.LinearizableKeys = f.sequential, f.realtime
+	if f.concurrency > 0 {
+		o.Concurrency = f.concurrency
+	}
+	if f.nodes > 0 {
+		o.Nodes = make([]string, f.nodes)
+		for i := range o.Nodes {
+			o.Nodes[i] = fmt.Sprintf("n%d", i)
+		}
+		o.Concurrency = max(o.Concurrency, f.nodes)
+	}
+	return nil
+}
+
+// recordedRun is a run on disk.
 type recordedRun struct {
 	dir, history string
-	test         *store.Test
-	net          *journal.Stats
+	test         *spec.Test      // nil if its options are not known
+	store        *store.Recorded // nil for a history by itself
 }
 
 // openRun opens a run's directory, or a history file by itself.
@@ -140,12 +156,36 @@ func openRun(path string) (*recordedRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &recordedRun{dir: path, test: recorded.Test}
-	if r.history, err = recorded.HistoryPath(); err != nil {
-		return nil, err
-	}
-	r.net, err = recorded.Net()
+	r := &recordedRun{dir: path, test: recorded.Test, store: recorded}
+	r.history, err = recorded.HistoryPath()
 	return r, err
+}
+
+// records reads what the run left.
+func (r *recordedRun) records(o checkers.Options) (verdict.Records, error) {
+	if r.store == nil {
+		h, err := store.ReadHistory(r.history, nil)
+		return verdict.Records{History: h}, err
+	}
+	records := verdict.Records{Racy: store.RacyNodes(r.dir)}
+	h, cut, err := r.store.History(nil)
+	if err != nil {
+		return records, err
+	}
+	records.History = h
+	events := int64(-1)
+	traffic := verdict.NewTraffic(o)
+	exists, err := r.store.Messages(traffic.Add)
+	if err != nil {
+		return records, err
+	}
+	if exists {
+		records.Traffic, events = traffic, traffic.Events
+	}
+	if records.Incomplete, err = r.store.Incomplete(len(h.Ops), events); records.Incomplete == "" && cut != nil {
+		return records, cut
+	}
+	return records, err
 }
 
 // workloadOf finds the name of a workload among the directories of a path, as

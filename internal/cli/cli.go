@@ -58,6 +58,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd.Flags(), err) })
 	return a.report(root.ExecuteContext(ctx))
 }
 
@@ -87,6 +88,7 @@ func (a *app) report(err error) int {
 	var build *solution.BuildError
 	var target *solution.TargetError
 	var node *nodeio.Error
+	var unknown *unknownFlagError
 	switch {
 	case errors.As(err, &build):
 		a.err.printf("%s\n", indent(build.Output))
@@ -97,7 +99,7 @@ func (a *app) report(err error) int {
 		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
 	case errors.As(err, &node):
 		a.err.printf("%s", node.Describe())
-	case strings.HasPrefix(err.Error(), "unknown flag"), strings.HasPrefix(err.Error(), "unknown shorthand"):
+	case errors.As(err, &unknown):
 		a.err.printf("hint: arguments for the node go after --; all options are listed by --help\n")
 	}
 	return exitError

@@ -16,6 +16,8 @@ import (
 	"glomers/internal/process"
 	"glomers/internal/runner"
 	"glomers/internal/solution"
+	"glomers/internal/spec"
+	"glomers/internal/verdict"
 	"glomers/internal/wasm"
 )
 
@@ -28,41 +30,21 @@ const (
 
 var engines = []string{engineSim, engineProcess, engineMaelstrom}
 
-// target is what is tested: a Go package, an executable or a WebAssembly module.
-type target struct {
-	dir, bin, wasm string
-	args           []string
-}
-
-func (t target) String() string {
-	name := t.dir + t.bin + t.wasm
-	if wd, err := os.Getwd(); err == nil {
-		abs, err := filepath.Abs(name)
-		if err != nil {
-			return name
-		}
-		if rel, err := filepath.Rel(wd, abs); err == nil && filepath.IsLocal(rel) {
-			name = "./" + filepath.ToSlash(rel)
-		}
-	}
-	return name
-}
-
 // chooseEngine returns the engine for a target: sim for what can be simulated,
 // unless the user wants another.
 func (t target) chooseEngine(f *testFlags) (string, error) {
 	switch {
-	case f.race && (t.bin != "" || t.wasm != ""):
+	case f.Race && (t.bin != "" || t.wasm != ""):
 		return "", errors.New("--race needs a Go package to build; build the executable with go build -race instead")
-	case f.race && f.engine == engineSim:
+	case f.Race && f.Engine == engineSim:
 		return "", errors.New("--race needs --engine process: a simulated node runs one instruction after the other, so that no race can be seen")
-	case t.bin != "" && f.engine == engineSim:
+	case t.bin != "" && f.Engine == engineSim:
 		return "", fmt.Errorf("--engine sim cannot run the executable %s; give it a Go package, or a module for wasip1 with --wasm", t.bin)
-	case t.wasm != "" && f.engine != "" && f.engine != engineSim:
-		return "", fmt.Errorf("--engine %s cannot run the WebAssembly module %s; --engine sim can", f.engine, t.wasm)
-	case f.engine != "":
-		return f.engine, nil
-	case t.bin != "" || f.race:
+	case t.wasm != "" && f.Engine != "" && f.Engine != engineSim:
+		return "", fmt.Errorf("--engine %s cannot run the WebAssembly module %s; --engine sim can", f.Engine, t.wasm)
+	case f.Engine != "":
+		return f.Engine, nil
+	case t.bin != "" || f.Race:
 		return engineProcess, nil
 	}
 	return engineSim, nil
@@ -75,12 +57,12 @@ type subject struct {
 }
 
 // prepare builds a target for an engine. Executables are built below dir.
-func (a *app) prepare(ctx context.Context, t target, f *testFlags, engine, dir string) (*subject, error) {
+func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
 	if t.dir != "" {
 		a.err.printf("building %s\n", t)
 	}
-	if engine == engineSim {
-		program, err := loadProgram(ctx, t, f, dir)
+	if h.Engine == engineSim {
+		program, err := loadProgram(ctx, t, h.NodeMemory, dir)
 		return &subject{program: program}, err
 	}
 	if t.bin != "" {
@@ -88,7 +70,7 @@ func (a *app) prepare(ctx context.Context, t target, f *testFlags, engine, dir s
 		return &subject{bin: bin}, err
 	}
 	var flags []string
-	if f.race {
+	if h.Race {
 		flags = append(flags, "-race")
 	}
 	bin, err := solution.Build(ctx, t.dir, dir, nil, flags...)
@@ -103,7 +85,7 @@ func (s *subject) close() {
 
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
-func loadProgram(ctx context.Context, t target, f *testFlags, dir string) (*wasm.Program, error) {
+func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*wasm.Program, error) {
 	cache := cacheDir(dir)
 	module := t.wasm
 	if module == "" {
@@ -112,7 +94,7 @@ func loadProgram(ctx context.Context, t target, f *testFlags, dir string) (*wasm
 			return nil, err
 		}
 	}
-	return wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(f.nodeMemory)<<20)
+	return wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(memoryMiB)<<20)
 }
 
 // cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's
@@ -138,31 +120,34 @@ type nodeFiles interface {
 	NodeFile(node, path string) (io.WriteCloser, error)
 }
 
-// engine returns the maker of the engine for one run.
-func (s *subject) engine(f *testFlags, args []string, files nodeFiles, log *slog.Logger) func(func(journal.Message) error) runner.Engine {
+// engine returns the maker of the engine for one run of a test.
+func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStderr bool) verdict.Engine {
 	var stderr func(node, line string)
-	if f.logStderr {
+	if logStderr {
 		stderr = func(node, line string) { log.Info("stderr", "node", node, "line", line) }
 	}
 	return func(receive func(journal.Message) error) runner.Engine {
 		if s.program != nil {
 			return wasm.New(wasm.Options{
-				Program: s.program, Args: args, CPUCost: f.cpuCost, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
+				Program: s.program, Args: h.Args, CPUCost: time.Duration(h.CPUCost), Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
 				Missing: func(node, function string) {
 					log.Warn("the node calls a function that the simulation does not have, and gets the error ENOSYS", "node", node, "function", function)
 				},
 			}, receive)
 		}
-		return process.New(process.Options{Bin: s.bin, Args: args, Log: files.NodeLog, Stderr: stderr}, receive)
+		return process.New(process.Options{Bin: s.bin, Args: h.Args, Log: files.NodeLog, Stderr: stderr}, receive)
 	}
 }
 
-// defaultCPUCost is about what a small Go node needs for a message on a common
-// machine, with all that the system does for it.
-const defaultCPUCost = 50 * time.Microsecond
+// noFiles throws away what nodes leave behind.
+type noFiles struct{}
 
-// discard is the run log of runs that are not kept.
-var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+type nowhere struct{ io.Writer }
+
+func (nowhere) Close() error { return nil }
+
+func (noFiles) NodeLog(string) (io.WriteCloser, error)          { return nowhere{io.Discard}, nil }
+func (noFiles) NodeFile(string, string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
 
 // repeat is the command line that gives the same run again.
 func repeat(words []string, seed uint64) string {

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -16,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
-	"glomers/internal/store"
 	"glomers/internal/trial"
+	"glomers/internal/verdict"
 	"glomers/stages"
 )
 
@@ -41,81 +42,69 @@ func (a *app) explore() *cobra.Command {
 			if seeds < 1 {
 				return errors.New("--seeds is 0, expected at least 1")
 			}
-			if f.seed == "" {
-				f.seed = "0"
+			if !f.seeded {
+				f.Seed = 0
+			}
+			if last := f.Seed + (seeds - 1); last < f.Seed {
+				return fmt.Errorf("--seed %d and --seeds %d go beyond the largest seed, %d", f.Seed, seeds, uint64(math.MaxUint64))
 			}
 			return a.exploreSeeds(cmd, f, args, seeds, jobs)
 		},
 	}
 	f.register(cmd.Flags())
 	f.registerHard(cmd.Flags())
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the results as JSON")
 	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
 	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
 	return cmd
 }
 
-// simulated prepares a stage for trials: its tests, and what they run.
-func (a *app) simulated(cmd *cobra.Command, f *testFlags, args []string) (*stages.Stage, []trial.Test, *subject, error) {
+// simulation is a stage that is ready for trials.
+type simulation struct {
+	stage   *stages.Stage
+	tests   []trial.Test
+	subject *subject
+}
+
+func (s *simulation) close() { s.subject.close() }
+
+// simulate prepares a stage for trials: its tests, and what they run.
+func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simulation, error) {
 	stage, t, err := stageTarget(cmd, f, args)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	plan, err := a.plan(cmd, f, t, stage)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	if engine := plan[0].test.Engine; engine != engineSim {
-		return nil, nil, nil, fmt.Errorf("%s needs simulated nodes, and the engine is %s: give it a Go package, or a module for wasip1 with --wasm", cmd.CommandPath(), engine)
+	if err := needSim(cmd, plan); err != nil {
+		return nil, err
 	}
 	// Compiled code makes the collector of the host wait: let it run less often.
 	debug.SetGCPercent(400)
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	subject, err := a.prepare(cmd.Context(), t, f, engineSim, scratch)
-	if err != nil {
-		return nil, nil, nil, err
+	s := &simulation{stage: stage}
+	if s.subject, err = a.prepare(cmd.Context(), t, plan[0].Host, scratch); err != nil {
+		return nil, err
 	}
-	criteria := stage.Criteria
-	if f.hard {
-		criteria = nil
+	for _, test := range plan {
+		s.tests = append(s.tests, trial.Test{
+			Spec:     test,
+			Question: verdict.Ask(&test, stage),
+			Engine:   func() verdict.Engine { return s.subject.engine(test.Host, noFiles{}, quiet, false) },
+			Figures:  figures(stage),
+		})
 	}
-	var tests []trial.Test
-	for _, p := range plan {
-		tests = append(tests, newTrial(p.test, &p.flags, subject, criteria, figures(stage)))
-	}
-	return stage, tests, subject, nil
+	return s, nil
 }
 
-// newTrial makes a trial of a test under the limits of a stage.
-func newTrial(t store.Test, f *testFlags, s *subject, criteria []stages.Criterion, figures func(*checkers.Results) []trial.Figure) trial.Test {
-	return trial.Test{
-		Config: config(t, f),
-		Check:  t.CheckOptions(),
-		Engine: func() trial.Engine { return s.engine(f, t.Args, noFiles{}, discard) },
-		Limits: func(r *checkers.Results) (missed []string) {
-			for _, c := range criteria {
-				if !c.Met(r) {
-					missed = append(missed, c.String())
-				}
-			}
-			return missed
-		},
-		Figures: figures,
-	}
-}
-
-// noFiles throws away what nodes leave behind.
-type noFiles struct{}
-
-type nowhere struct{ io.Writer }
-
-func (nowhere) Close() error { return nil }
-
-func (noFiles) NodeLog(string) (io.WriteCloser, error)          { return nowhere{io.Discard}, nil }
-func (noFiles) NodeFile(string, string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
+// quiet is the run log of runs that are not kept.
+var quiet = slog.New(slog.DiscardHandler)
 
 // figures are the limited ones of a stage, and those that every stage has.
 func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
@@ -139,18 +128,19 @@ func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
 }
 
 func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seeds uint64, jobs int) error {
-	stage, tests, subject, err := a.simulated(cmd, f, args)
+	s, err := a.simulate(cmd, f, args)
 	if err != nil {
 		return err
 	}
-	defer subject.close()
-	first := tests[0].Config.Seed
-	a.err.printf("%s  seeds %d to %d  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)), first, first+seeds-1, a.err.dim(tests[0].Config.String()))
-	bar := newCount(a.err, int64(seeds))
+	defer s.close()
+	test := &s.tests[0].Spec
+	first := test.Seed
+	a.err.printf("%s  seeds %d to %d  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), first, first+(seeds-1), a.err.dim(verdict.Config(test).String()))
+	bar := newCounter(a.err, int64(min(seeds, math.MaxInt64)))
 	failed := 0
 	ctx := cmd.Context()
 	outcomes, err := trial.Explore(ctx, first, seeds, jobs, func(ctx context.Context, seed uint64) (trial.Outcome, error) {
-		return runAll(ctx, tests, seed)
+		return runAll(ctx, s.tests, seed)
 	}, func(o trial.Outcome) {
 		if !o.Passed() {
 			failed++
@@ -226,13 +216,14 @@ func (a *app) printSummary(s trial.Summary, asJSON, partial bool) {
 		}
 	}
 	word := t.good(t.bold("PASS"))
-	if s.Passed < s.Runs {
+	switch {
+	case s.Passed < s.Runs:
 		word = t.bad(t.bold("FAIL"))
+	case partial:
+		word = t.warn(t.bold("UNKNOWN"))
 	}
 	t.printf("\n  %s  %d of %d seeds passed\n", word, s.Passed, s.Runs)
 }
-
-func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
 // asTest is the command that runs one of the seeds and keeps the run.
 func (a *app) asTest(seed uint64) string {

@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 
-	"glomers/checkers"
 	"glomers/checkers/edn"
 	"glomers/checkers/journal"
+	"glomers/internal/spec"
 	"glomers/internal/store"
+	"glomers/internal/verdict"
 	"glomers/stages"
 )
 
@@ -51,16 +52,16 @@ func sameFile(a, b string) bool {
 
 // runMaelstrom runs a test on the real Maelstrom and checks its store again with
 // our checkers.
-func (a *app) runMaelstrom(ctx context.Context, f *testFlags, t store.Test, bin string, stage *stages.Stage) (*verdict, error) {
+func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin string, stage *stages.Stage) (*verdict.Verdict, error) {
 	path, err := realMaelstrom()
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(f.store, "maelstrom") // it makes a store of its own there
+	dir := filepath.Join(o.store, "maelstrom") // it makes a store of its own there
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	args := maelstromArgs(t, f, bin)
+	args := maelstromArgs(t, o, bin)
 	a.err.printf("%s\n%s %s\n", a.err.bold(title(t, stage)), path, strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
@@ -89,21 +90,21 @@ func (a *app) runMaelstrom(ctx context.Context, f *testFlags, t store.Test, bin 
 	if err != nil {
 		return nil, err
 	}
-	results, err := checkers.Check(h, netOf(theirs), t.CheckOptions())
+	v, err := verdict.Judge(verdict.Records{History: h, Traffic: verdict.TrafficOf(netOf(theirs))}, verdict.Ask(t, stage))
 	if err != nil {
 		return nil, err
 	}
-	v := newVerdict(runDir, &t, results, stage)
+	r := &report{Verdict: v, dir: runDir, test: t, stage: stage}
 	valid, _ := theirs.Get(edn.Keyword("valid?"))
-	if !edn.Equal(valid, results.Valid.MarshalEDN()) {
-		v.notes = append(v.notes, fmt.Sprintf("Maelstrom's own verdict is :valid? %s, ours is %s: one of the two is wrong", edn.String(valid), results.Valid))
+	if !edn.Equal(valid, v.Results.Valid.MarshalEDN()) {
+		r.notes = append(r.notes, fmt.Sprintf("Maelstrom's own verdict is :valid? %s, ours is %s: one of the two is wrong", edn.String(valid), v.Results.Valid))
 	}
-	a.print(v, f.json)
+	a.print(r, o.json)
 	return v, nil
 }
 
 // maelstromArgs are the arguments of the real Maelstrom for a test.
-func maelstromArgs(t store.Test, f *testFlags, bin string) []string {
+func maelstromArgs(t *spec.Test, o output, bin string) []string {
 	number := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 	args := []string{"test", "-w", t.Workload, "--bin", bin,
 		"--nodes", strings.Join(t.Nodes, ","), "--concurrency", strconv.Itoa(t.Concurrency),
@@ -120,9 +121,13 @@ func maelstromArgs(t store.Test, f *testFlags, bin string) []string {
 		args = append(args, "--key-count", strconv.Itoa(t.KeyCount))
 	}
 	if t.Availability != nil {
-		args = append(args, "--availability", f.availability)
+		least := "total"
+		if *t.Availability < 1 {
+			least = number(*t.Availability)
+		}
+		args = append(args, "--availability", least)
 	}
-	for name, on := range map[string]bool{"--log-stderr": f.logStderr, "--log-net-send": f.logNetSend, "--log-net-recv": f.logNetRecv} {
+	for name, on := range map[string]bool{"--log-stderr": o.logStderr, "--log-net-send": o.logNetSend, "--log-net-recv": o.logNetRecv} {
 		if on {
 			args = append(args, name)
 		}

@@ -10,14 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"glomers/checkers"
 	"glomers/internal/runner"
 	"glomers/internal/store"
 	"glomers/internal/trace"
+	"glomers/internal/verdict"
+	"glomers/stages"
 )
 
 // replay runs a recorded run again and tells what happened in it.
@@ -61,7 +61,7 @@ func (a *app) replay() *cobra.Command {
 					values = append(values, v)
 				}
 			default:
-				f := a.matter(r)
+				f := a.firstFinding(r)
 				values, proof = f.About, f.Proof
 			}
 			return a.printTrace(r, values, proof, lines)
@@ -78,36 +78,30 @@ func (a *app) replay() *cobra.Command {
 // compares the records.
 func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) error {
 	t := *r.test
-	cost, err := time.ParseDuration(t.CPUCost)
-	if err != nil {
-		return fmt.Errorf("%s: cpu-cost: %w", filepath.Join(r.dir, store.TestJSON), err)
-	}
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	f := &testFlags{cpuCost: cost, nodeMemory: t.NodeMemory, store: scratch, logStderr: logStderr}
 	solution := target{dir: t.Solution}
 	if strings.HasSuffix(t.Solution, ".wasm") {
 		solution = target{wasm: t.Solution}
 	}
-	s, err := a.prepare(ctx, solution, f, engineSim, scratch)
+	s, err := a.prepare(ctx, solution, t.Host, scratch)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	run, err := store.Create(scratch, t)
+	run, err := store.Create(scratch, &t)
 	if err != nil {
 		return err
 	}
-	log := a.logger(f, run.LogWriter())
-	_, runErr := runner.Run(ctx, config(t, f), s.engine(f, t.Args, run, log), run, log, nil)
-	if err := run.Close(); err != nil {
-		return err
-	}
-	if runner.IsInterrupt(runErr) {
+	_, end, err := a.record(ctx, output{logStderr: logStderr}, &t, s, run, newProgress(a.err))
+	switch {
+	case runner.IsInterrupt(err):
 		return errors.New("interrupted")
+	case err != nil && end.Ended == store.Complete: // the records could not be written
+		return err
 	}
 	for _, name := range []string{store.HistoryEDN, store.Journal} {
 		recorded, err := hashOf(filepath.Join(r.dir, name))
@@ -139,42 +133,39 @@ func hashOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// matter prints and returns the first error of a run.
-func (a *app) matter(r *recordedRun) checkers.Finding {
-	var none checkers.Finding // all of the run matters, such as of one that ended early
-	h, err := store.ReadHistory(r.history, nil)
+// firstFinding prints and returns the first thing that is wrong with a run; the zero
+// Finding if nothing is known to be wrong, as for a run that ended early.
+func (a *app) firstFinding(r *recordedRun) verdict.Finding {
+	var stage *stages.Stage
+	if s, err := stages.Find(r.test.Stage); err == nil {
+		stage = &s
+	}
+	q := verdict.Ask(r.test, stage)
+	records, err := r.records(q.Check)
 	if err != nil {
-		return none
+		return verdict.Finding{}
 	}
-	results, err := checkers.Check(h, r.net, r.test.CheckOptions())
-	if err != nil {
-		return none
+	v, err := verdict.Judge(records, q)
+	if err != nil || len(v.Findings) == 0 {
+		return verdict.Finding{}
 	}
-	findings := results.Findings
-	if results.Strict != nil {
-		findings = append(findings[:len(findings):len(findings)], results.Strict.Errors...)
+	f := v.Findings[0]
+	a.out.printf("%s %s\n", a.out.bad(f.Kind+":"), f.Summary)
+	if len(f.Details) > 0 {
+		a.out.printf("  %s\n", strings.ReplaceAll(f.Details[0], "\n", "\n  "))
 	}
-	if len(findings) > 0 {
-		f := findings[0]
-		a.out.printf("%s %s\n", a.out.bad(f.Check+":"), f.Summary)
-		if len(f.Details) > 0 {
-			a.out.printf("  %s\n", strings.ReplaceAll(f.Details[0], "\n", "\n  "))
-		}
-		a.out.printf("\n")
-		return f
-	}
-	return none
+	a.out.printf("\n")
+	return f
 }
 
 func (a *app) printTrace(r *recordedRun, about []any, proof []int, most int) error {
-	h, err := store.ReadHistory(r.history, nil)
+	h, _, err := r.store.History(nil)
 	if err != nil {
 		return err
 	}
 	t := trace.New(about)
 	t.AddHistory(h, proof)
-	recorded := store.Recorded{Dir: r.dir}
-	if _, err := recorded.Messages(t.Add); err != nil {
+	if _, err := r.store.Messages(t.Add); err != nil {
 		return err
 	}
 	lines, left := t.Lines(most)

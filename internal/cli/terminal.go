@@ -107,17 +107,17 @@ func (p *progress) finish() {
 	}
 }
 
-// count shows how many runs of many are done: a bar on a terminal, otherwise a
+// counter shows how many runs of many are done: a bar on a terminal, otherwise a
 // line now and then.
-type count struct {
+type counter struct {
 	t           *terminal
 	bar         *progressbar.ProgressBar
 	done, total int64
 	text        string
 }
 
-func newCount(t *terminal, total int64) *count {
-	c := &count{t: t, total: total}
+func newCounter(t *terminal, total int64) *counter {
+	c := &counter{t: t, total: total}
 	if t.tty {
 		c.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(t.w),
@@ -131,7 +131,7 @@ func newCount(t *terminal, total int64) *count {
 	return c
 }
 
-func (c *count) add(text string) {
+func (c *counter) add(text string) {
 	c.done++
 	c.text = text
 	if c.bar != nil {
@@ -142,8 +142,16 @@ func (c *count) add(text string) {
 	}
 }
 
-func (c *count) finish() {
+func (c *counter) finish() {
 	if c.bar != nil {
 		c.bar.Clear()
 	}
+}
+
+// terminalWriter writes to a terminal what nodes may have a part in.
+type terminalWriter struct{ t *terminal }
+
+func (w terminalWriter) Write(p []byte) (int, error) {
+	w.t.printf("%s", p)
+	return len(p), nil
 }

@@ -4,34 +4,116 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
+	"glomers/internal/spec"
 	"glomers/internal/store"
+	"glomers/internal/verdict"
+	"glomers/stages"
 )
 
+// report is a verdict with what is known of its run beside the records.
+type report struct {
+	*verdict.Verdict
+	dir   string
+	pages string     // directory of the drawings, empty if they are not kept
+	test  *spec.Test // nil for a run whose options are not known
+	stage *stages.Stage
+	end   *store.End
+	notes []string
+}
+
+// verdictError is the error that gives a verdict its exit code.
+func verdictError(v *verdict.Verdict) error {
+	return map[verdict.Outcome]error{verdict.Pass: nil, verdict.Fail: errFailed, verdict.Unknown: errUnknown}[v.Outcome]
+}
+
+// extra are the entries of results.edn that Maelstrom does not have.
+func (r *report) extra() edn.Map {
+	m := r.Verdict.EDN()
+	if r.test != nil {
+		m = append(m, edn.Entry{Key: edn.Keyword("seed"), Value: edn.Marshal(r.test.Seed)})
+	}
+	if r.end != nil {
+		m = append(m, edn.Entry{Key: edn.Keyword("history-sha256"), Value: r.end.HistorySHA256},
+			edn.Entry{Key: edn.Keyword("journal-sha256"), Value: r.end.JournalSHA256})
+	}
+	if r.stage != nil {
+		m = append(m, edn.Entry{Key: edn.Keyword("stage"), Value: r.stage.ID})
+	}
+	return m
+}
+
 // print prints a verdict: for people, or as JSON.
-func (a *app) print(v *verdict, asJSON bool) {
+func (a *app) print(r *report, asJSON bool) {
+	for _, node := range r.Racy {
+		r.notes = append(r.notes, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(r.dir, store.NodeLogs, node+".log")))
+	}
+	if d := r.Results.Availability.Stalled; d > 0 {
+		r.notes = append(r.notes, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))
+	}
+	if n := r.Strays.Count; n > 0 {
+		r.notes = append(r.notes, fmt.Sprintf("%s answered no request of a client, such as %s", count(n, "message"), r.Strays.First[0]))
+	}
 	if asJSON {
-		m := append(edn.Map{{Key: "dir", Value: v.dir}}, v.extra()...)
-		m = append(m, edn.Marshal(*v.results).(edn.Map)...)
-		m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(v.results.Findings)})
-		var text json.RawMessage = edn.ToJSON(m)
-		indented, err := json.MarshalIndent(text, "", "  ")
-		if err != nil {
-			indented = text
-		}
-		a.out.printf("%s\n", indented)
+		a.printJSON(r)
 		return
 	}
 	t := a.out
-	rows := v.rows()
+	a.printRows(r.rows())
+	for _, f := range r.Findings {
+		if f.Source == verdict.Limited || f.Source == verdict.Race {
+			continue // a row or a warning says it
+		}
+		t.printf("\n  %s %s\n", t.bad(f.Kind+":"), f.Summary)
+		for _, d := range f.Details {
+			t.printf("    %s\n", strings.ReplaceAll(d, "\n", "\n    "))
+		}
+	}
+	if r.Outcome != verdict.Pass {
+		if errors := r.Results.Stats.Errors(); len(errors) > 0 && r.Results.Stats.Valid == checkers.Valid {
+			t.printf("\n  errors that clients got:\n    %s\n", strings.Join(errors, "\n    "))
+		}
+	}
+	for _, note := range r.notes {
+		t.printf("\n  %s %s\n", t.warn("warning:"), note)
+	}
+	paint := map[verdict.Outcome]func(string) string{verdict.Pass: t.good, verdict.Fail: t.bad, verdict.Unknown: t.warn}[r.Outcome]
+	t.printf("\n  %s", paint(t.bold(r.Outcome.String())))
+	if r.Incomplete != "" {
+		t.printf("  %s", r.Incomplete)
+	} else if r.stage != nil && r.test != nil && !r.test.Official {
+		t.printf("  %s", t.dim("(not the challenge's own options)"))
+	}
+	t.printf("\n")
+	a.printPlaces(r)
+}
+
+// printJSON prints a verdict for programs.
+func (a *app) printJSON(r *report) {
+	m := append(edn.Map{{Key: "dir", Value: r.dir}, {Key: "outcome", Value: strings.ToLower(r.Outcome.String())}}, r.extra()...)
+	m = append(m, edn.Marshal(*r.Results).(edn.Map)...)
+	m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(r.Findings)})
+	var text json.RawMessage = edn.ToJSON(m)
+	indented, err := json.MarshalIndent(text, "", "  ")
+	if err != nil {
+		indented = text
+	}
+	a.out.printf("%s\n", indented)
+}
+
+// printRows prints the checks, the limits and the figures in columns.
+func (a *app) printRows(rows []row) {
+	t := a.out
 	width := 0
 	for _, r := range rows {
 		width = max(width, len([]rune(r.name)))
@@ -54,49 +136,25 @@ func (a *app) print(v *verdict, asJSON bool) {
 		}
 		t.printf("\n")
 	}
-	findings := v.results.Findings
-	if v.results.Strict != nil {
-		findings = append(findings[:len(findings):len(findings)], v.results.Strict.Errors...)
+}
+
+// printPlaces prints where to look next.
+func (a *app) printPlaces(r *report) {
+	t := a.out
+	passed := r.Outcome == verdict.Pass
+	if r.Outcome == verdict.Fail && r.stage != nil {
+		t.printf("  hint     %s\n", r.stage.Hint)
 	}
-	for _, f := range findings {
-		t.printf("\n  %s %s\n", t.bad(f.Check+":"), f.Summary)
-		for _, d := range f.Details {
-			t.printf("    %s\n", strings.ReplaceAll(d, "\n", "\n    "))
+	t.printf("  details  %s\n", r.dir)
+	if r.test != nil && r.test.Command != "" && !passed {
+		t.printf("  repeat   %s\n", r.test.Command)
+	}
+	if r.pages != "" {
+		for _, p := range r.Results.Pages {
+			t.printf("  drawing  %s\n", filepath.Join(r.pages, p.Name))
 		}
 	}
-	if !v.passed() {
-		if errors := v.results.Stats.Errors(); len(errors) > 0 && v.results.Stats.Valid == checkers.Valid {
-			t.printf("\n  errors that clients got:\n    %s\n", strings.Join(errors, "\n    "))
-		}
-	}
-	for _, note := range v.notes {
-		t.printf("\n  %s %s\n", t.warn("warning:"), note)
-	}
-	word, paint := "PASS", t.good
-	switch v.err() {
-	case errFailed:
-		word, paint = "FAIL", t.bad
-	case errUnknown:
-		word, paint = "UNKNOWN", t.warn
-	}
-	t.printf("\n  %s", paint(t.bold(word)))
-	if v.stage != nil && v.test != nil && !v.test.Official {
-		t.printf("  %s", t.dim("(not the challenge's own options)"))
-	}
-	t.printf("\n")
-	if !v.passed() && v.stage != nil {
-		t.printf("  hint     %s\n", v.stage.Hint)
-	}
-	t.printf("  details  %s\n", v.dir)
-	if v.test != nil && v.test.Command != "" && !v.passed() {
-		t.printf("  repeat   %s\n", v.test.Command)
-	}
-	if v.pages != "" {
-		for _, p := range v.results.Pages {
-			t.printf("  drawing  %s\n", filepath.Join(v.pages, p.Name))
-		}
-	}
-	if logs := filepath.Join(v.dir, store.NodeLogs); !v.passed() && isDir(logs) {
+	if logs := filepath.Join(r.dir, store.NodeLogs); !passed && isDir(logs) {
 		t.printf("  logs     %s\n", logs)
 	}
 }
@@ -124,63 +182,108 @@ func stateOf(v checkers.Validity) state {
 	return [...]state{checkers.Valid: good, checkers.Unknown: unknown, checkers.Invalid: bad}[v]
 }
 
-// rows are the lines of the verdict: the checks, the limits and the figures.
-func (v *verdict) rows() []row {
-	r := v.results
+// rows are the lines of the verdict: the checks, the limits and the figures. The
+// figures of an incomplete run are shown, but nothing is good or bad about them.
+func (r *report) rows() []row {
+	rows := append(r.checkRows(), r.limitRows()...)
+	rows = append(rows, r.figureRows()...)
+	if r.Incomplete != "" {
+		for i := range rows {
+			if rows[i].state != figure {
+				rows[i].state = unknown
+			}
+		}
+		rows[0].value = "unknown"
+	}
+	return rows
+}
+
+// checkRows are the lines of the checks.
+func (r *report) checkRows() []row {
+	res := r.Results
 	word := map[checkers.Validity]string{checkers.Valid: "valid", checkers.Unknown: "unknown", checkers.Invalid: "invalid"}
 	workload := "workload"
-	if v.test != nil {
-		workload = v.test.Workload
+	if r.test != nil {
+		workload = r.test.Workload
 	}
 	rows := []row{
-		{workload, word[r.WorkloadValid], r.Summary, stateOf(r.WorkloadValid)},
-		{"operations", fmt.Sprintf("%d ok of %d", r.Stats.OKCount, r.Stats.Count), "every kind must succeed at least once", stateOf(r.Stats.Valid)},
+		{workload, word[res.WorkloadValid], res.Summary, stateOf(res.WorkloadValid)},
+		{"operations", fmt.Sprintf("%d ok of %d", res.Stats.OKCount, res.Stats.Count), "every kind must succeed at least once", stateOf(res.Stats.Valid)},
 	}
 	crashes := ""
-	if r.Stats.ByF["crash"] != nil {
-		crashes = fmt.Sprintf("%.4f without the clients' own crashes", r.Availability.WithoutCrashes)
+	if res.Stats.ByF["crash"] != nil {
+		crashes = fmt.Sprintf("%.4f without the clients' own crashes", res.Availability.WithoutCrashes)
 	}
-	switch fraction := fmt.Sprintf("%.4f", r.Availability.OKFraction); {
-	case v.test != nil && v.test.Availability != nil:
-		limit := fmt.Sprintf("≥ %g", *v.test.Availability)
+	switch fraction := fmt.Sprintf("%.4f", res.Availability.OKFraction); {
+	case r.test != nil && r.test.Availability != nil:
+		limit := fmt.Sprintf("≥ %g", *r.test.Availability)
 		if crashes != "" {
 			limit += "; " + crashes
 		}
-		rows = append(rows, row{"availability", fraction, limit, stateOf(r.Availability.Valid)})
+		rows = append(rows, row{"availability", fraction, limit, stateOf(res.Availability.Valid)})
 	case crashes != "":
 		rows = append(rows, row{"availability", fraction, crashes, figure})
 	}
-	if s := r.Strict; s != nil {
+	if s := res.Strict; s != nil {
 		limit := "what the official checks cannot see"
-		if s.Valid != checkers.Valid && r.Valid == checkers.Valid {
+		if s.Valid != checkers.Valid && res.Valid == checkers.Valid {
 			limit = "the official verdict would have been a pass"
 		}
-		rows = append(rows, row{"strict", fmt.Sprintf("%d kinds of error", len(s.Errors)), limit, stateOf(s.Valid)})
-	}
-	limited := map[string]bool{}
-	if v.stage != nil {
-		for _, c := range v.stage.Criteria {
-			limited[c.Title] = true
-			value, st := "not measured", bad
-			if x, ok := c.Measure(r); ok {
-				value = strings.TrimSpace(fmt.Sprintf("%.4g %s", x, c.Unit))
-				if c.Met(r) {
-					st = good
-				}
-			}
-			rows = append(rows, row{c.Title, value, strings.TrimSpace(fmt.Sprintf("< %g %s", c.Limit, c.Unit)), st})
-		}
-	}
-	if r.Net != nil && r.Net.Servers.MsgsPerOp != nil && !limited["messages per operation"] {
-		rows = append(rows, row{"messages per operation", fmt.Sprintf("%.4g", *r.Net.Servers.MsgsPerOp), "between servers", figure})
-	}
-	if r.Strict != nil && r.Strict.Delivery != nil {
-		rows = append(rows, row{"delivery to all nodes", r.Strict.Delivery.String(), "", figure})
-	}
-	for _, f := range slices.Sorted(maps.Keys(r.Latency)) {
-		rows = append(rows, row{f + " latency", r.Latency[f].String(), "", figure})
+		rows = append(rows, row{"strict", count(len(s.Errors), "kind") + " of error", limit, stateOf(s.Valid)})
 	}
 	return rows
+}
+
+// limitRows are the lines of the stage's limits.
+func (r *report) limitRows() []row {
+	var rows []row
+	for _, l := range r.Limits {
+		value, st := "not measured", bad
+		if l.Measured {
+			value = strings.TrimSpace(number(l.Figure) + " " + l.Unit)
+			if l.Met {
+				st = good
+			}
+		}
+		rows = append(rows, row{l.Title, value, strings.TrimSpace(fmt.Sprintf("< %g %s", l.Criterion.Limit, l.Unit)), st})
+	}
+	return rows
+}
+
+// figureRows are the lines of what is measured and not limited.
+func (r *report) figureRows() []row {
+	res := r.Results
+	var rows []row
+	limited := slices.ContainsFunc(r.Limits, func(l verdict.Limit) bool { return l.Title == "messages per operation" })
+	if res.Net != nil && res.Net.Servers.MsgsPerOp != nil && !limited {
+		rows = append(rows, row{"messages per operation", number(float64(*res.Net.Servers.MsgsPerOp)), "between servers", figure})
+	}
+	if res.Strict != nil && res.Strict.Delivery != nil {
+		rows = append(rows, row{"delivery to all nodes", res.Strict.Delivery.String(), "", figure})
+	}
+	for _, f := range slices.Sorted(maps.Keys(res.Latency)) {
+		rows = append(rows, row{f + " latency", res.Latency[f].String(), "", figure})
+	}
+	return rows
+}
+
+// number writes a figure with four digits, and never as 1.8e+04.
+func number(v float64) string {
+	switch m := math.Abs(v); {
+	case m >= 1000:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case m > 0 && m < 0.001:
+		return strconv.FormatFloat(v, 'f', 6, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // newTable returns a table in the plain style of the command.

@@ -5,7 +5,8 @@
 //	    journal.txt                the messages (see package journal)
 //	    results.edn, results.json  the verdict
 //	    linearizable-KEY.html      lin-kv: the attempts to order the operations on a key
-//	    test.json                  what was run: options, seed, engine
+//	    test.json                  what was run: options, seed, engine (see package spec)
+//	    end.json                   how the run ended, written last (see End)
 //	    run.log                    what the runner did
 //	    node-logs/n1.log           what each node printed on stderr
 //	    node-logs/n1.files/        what a simulated node wrote to files
@@ -16,7 +17,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +32,7 @@ import (
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/internal/spec"
 )
 
 // The names of the files of a run.
@@ -42,41 +43,10 @@ const (
 	ResultsEDN  = "results.edn"
 	ResultsJSON = "results.json"
 	TestJSON    = "test.json"
+	EndJSON     = "end.json"
 	RunLog      = "run.log"
 	NodeLogs    = "node-logs"
 )
-
-// Test is what was run, enough to repeat it.
-type Test struct {
-	Stage             string    `json:"stage,omitempty"`
-	Official          bool      `json:"official,omitempty"` // with the challenge's own flags
-	Workload          string    `json:"workload"`
-	Engine            string    `json:"engine"`
-	Solution          string    `json:"solution"`
-	Args              []string  `json:"args,omitempty"`
-	Seed              uint64    `json:"seed"`
-	Nodes             []string  `json:"nodes"`
-	Concurrency       int       `json:"concurrency"`
-	Rate              float64   `json:"rate"`
-	TimeLimit         float64   `json:"time-limit"` // seconds
-	LatencyMS         float64   `json:"latency"`
-	LatencyDist       string    `json:"latency-dist"`
-	Nemesis           []string  `json:"nemesis,omitempty"`
-	NemesisInterval   float64   `json:"nemesis-interval"` // seconds
-	Topology          string    `json:"topology"`
-	Availability      *float64  `json:"availability,omitempty"`
-	ConsistencyModels []string  `json:"consistency-models"`
-	KeyCount          int       `json:"key-count,omitempty"`
-	MaxTxnLength      int       `json:"max-txn-length"`
-	MaxWritesPerKey   int       `json:"max-writes-per-key"`
-	Recovery          float64   `json:"recovery"` // seconds
-	Strict            bool      `json:"strict,omitempty"`
-	Hard              bool      `json:"hard,omitempty"`        // in the hard mode of the stage
-	CPUCost           string    `json:"cpu-cost,omitempty"`    // of a message, for simulated nodes
-	NodeMemory        int       `json:"node-memory,omitempty"` // MiB, of simulated nodes
-	Command           string    `json:"command,omitempty"`     // that repeats the run
-	Start             time.Time `json:"start"`
-}
 
 // Run is a run that is being written.
 type Run struct {
@@ -88,8 +58,7 @@ type Run struct {
 	text     *file
 	messages *journal.Writer
 	log      *file
-	net      journal.Stats
-	ops      []history.Op
+	end      End
 	err      error
 	line     []byte
 
@@ -103,7 +72,7 @@ type file struct {
 }
 
 // Create makes the directory of a run below root and points the links to it.
-func Create(root string, t Test) (*Run, error) {
+func Create(root string, t *spec.Test) (*Run, error) {
 	r := &Run{root: root}
 	base := filepath.Join(root, t.Workload)
 	if err := os.MkdirAll(base, 0o777); err != nil {
@@ -172,8 +141,8 @@ func (r *Run) fail(err error) {
 
 // RecordOp appends an operation to the history.
 func (r *Run) RecordOp(op history.Op) {
-	op.Index = len(r.ops)
-	r.ops = append(r.ops, op)
+	op.Index = r.end.Operations
+	r.end.Operations++
 	r.line = append(edn.Append(r.line[:0], op.MarshalEDN()), '\n')
 	r.historyHash.Write(r.line)
 	_, err := r.history.Write(r.line)
@@ -184,7 +153,7 @@ func (r *Run) RecordOp(op history.Op) {
 
 // Record appends an event to the journal.
 func (r *Run) Record(e journal.Event) {
-	r.net.Add(e)
+	r.end.Events++
 	r.messages.Record(e)
 }
 
@@ -205,23 +174,11 @@ func (r *Run) NodeFile(node, path string) (io.WriteCloser, error) {
 	return os.Create(name)
 }
 
-// Hashes returns the SHA-256 sums of history.edn and of the journal, in
-// hexadecimal, once the run is closed.
-func (r *Run) Hashes() (history, journal string) {
-	return hex.EncodeToString(r.historyHash.Sum(nil)), hex.EncodeToString(r.journalHash.Sum(nil))
-}
-
 // LogWriter returns the run log.
 func (r *Run) LogWriter() io.Writer { return r.log }
 
 // Operations returns how many records the history has.
-func (r *Run) Operations() int { return len(r.ops) }
-
-// History returns what was recorded so far. The run must not go on.
-func (r *Run) History() (*history.History, error) { return history.New(r.ops) }
-
-// Net returns the statistics of the messages so far.
-func (r *Run) Net() *journal.Stats { return &r.net }
+func (r *Run) Operations() int { return r.end.Operations }
 
 // Flush brings what was recorded to the disk and returns the first error of any
 // write since Create.
@@ -233,18 +190,12 @@ func (r *Run) Flush() error {
 	return r.err
 }
 
-// Close flushes and closes the files. Results may be written after it.
-func (r *Run) Close() error {
+func (r *Run) close() error {
 	r.Flush()
 	for _, f := range r.files {
 		r.fail(f.f.Close())
 	}
 	return r.err
-}
-
-// WriteResults writes results.edn and results.json.
-func (r *Run) WriteResults(results *checkers.Results, extra edn.Map) error {
-	return WriteResults(r.Dir, results, extra)
 }
 
 // WriteResults writes results.edn and results.json into the directory of a run.
@@ -298,7 +249,7 @@ func WritePages(dir string, results *checkers.Results) error {
 // Recorded is a run that is on disk.
 type Recorded struct {
 	Dir  string
-	Test *Test // nil for a run of the real Maelstrom
+	Test *spec.Test // nil for a run of the real Maelstrom
 }
 
 // Open finds the parts of the run in a directory.
@@ -311,7 +262,7 @@ func Open(dir string) (*Recorded, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Test = &Test{}
+	r.Test = &spec.Test{}
 	if err := json.Unmarshal(text, r.Test); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, TestJSON), err)
 	}
@@ -327,18 +278,6 @@ func (r *Recorded) HistoryPath() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s holds no history: expected %s, plain or compressed", r.Dir, HistoryEDN)
-}
-
-// Net reads the statistics of the journal; nil if the run has none.
-func (r *Recorded) Net() (*journal.Stats, error) {
-	stats := &journal.Stats{}
-	switch exists, err := r.Messages(func(e journal.Event) { stats.Add(e) }); {
-	case err != nil:
-		return nil, err
-	case !exists:
-		return nil, nil
-	}
-	return stats, nil
 }
 
 // Messages reads the journal, which may end early. It reports whether there is
@@ -360,29 +299,6 @@ func (r *Recorded) Messages(each func(journal.Event)) (bool, error) {
 		return true, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return true, nil
-}
-
-// MeasureDelivery adds to the strict results of a broadcast run what its journal
-// tells of the times of delivery.
-func (r *Recorded) MeasureDelivery(o checkers.Options, results *checkers.Results) error {
-	if o.Workload != "broadcast" || results.Strict == nil || len(o.Nodes) == 0 {
-		return nil
-	}
-	d := checkers.NewDelivery(len(o.Nodes))
-	exists, err := r.Messages(d.Add)
-	if exists {
-		result := d.Result()
-		results.Strict.Delivery = &result
-	}
-	return err
-}
-
-// CheckOptions are the options of the test that its checkers need.
-func (t *Test) CheckOptions() checkers.Options {
-	return checkers.Options{
-		Workload: t.Workload, Availability: t.Availability, ConsistencyModels: t.ConsistencyModels,
-		Strict: t.Strict, Nodes: t.Nodes, Concurrency: t.Concurrency,
-	}
 }
 
 // RacyNodes returns the nodes whose logs hold a report of Go's race detector.

@@ -1,171 +1,113 @@
-// Package trial runs tests in memory, where a run leaves nothing behind but its
-// verdict: many seeds of a test, or smaller and smaller versions of one.
+// Package trial runs simulated tests in memory, where a run leaves nothing behind
+// but its verdict: a test with many seeds (Explore), or smaller and smaller versions
+// of a test that fails (Shrink).
 package trial
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
-	"log/slog"
+	"slices"
 	"sort"
-	"strings"
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
-	"glomers/internal/nodeio"
-	"glomers/internal/runner"
+	"glomers/internal/spec"
+	"glomers/internal/verdict"
 )
-
-// Engine makes the engine of a run.
-type Engine func(receive func(journal.Message) error) runner.Engine
 
 // Test is what is tried.
 type Test struct {
-	Config  runner.Config
-	Check   checkers.Options
-	Engine  func() Engine
-	Limits  func(*checkers.Results) []string // the limits that results miss; may be nil
-	Figures func(*checkers.Results) []Figure // what to summarize; may be nil
+	Spec     spec.Test
+	Question verdict.Question
+	Engine   func() verdict.Engine            // makes the engine of each run
+	Figures  func(*checkers.Results) []Figure // what to summarize; may be nil
 }
 
-// Figure is a number that a run came to.
+// Figure is a number that was measured in a run.
 type Figure struct {
 	Name  string
 	Unit  string
 	Value float64
 }
 
-// Outcome is what became of a run.
+// Outcome is the result of a run.
 type Outcome struct {
 	Seed     uint64
 	Failures []string // kinds of failure, in order; none for a pass
 	Details  string   // of the first failure
 	Figures  []Figure
-	Ops      int
+	Ops      int    // records of the history
 	Hash     string // of history and messages
 }
 
 // Passed reports whether nothing was wrong.
 func (o Outcome) Passed() bool { return len(o.Failures) == 0 }
 
-// memory records a run.
-type memory struct {
-	ops  []history.Op
-	net  journal.Stats
+// digest hashes the records of a run as they are made.
+type digest struct {
+	ops  int
 	line []byte
 	sum  hash.Hash
 }
 
-func (m *memory) RecordOp(op history.Op) {
-	op.Index = len(m.ops)
-	m.ops = append(m.ops, op)
-	m.line = edn.Append(m.line[:0], op.MarshalEDN())
-	m.sum.Write(m.line)
+func (d *digest) RecordOp(op history.Op) {
+	d.ops++
+	d.line = edn.Append(d.line[:0], op.MarshalEDN())
+	d.sum.Write(d.line)
 }
 
-func (m *memory) Record(e journal.Event) {
-	m.net.Add(e)
-	m.line = fmt.Appendf(m.line[:0], "%c %d %d ", e.Kind, e.Time, e.Message.ID)
+func (d *digest) Record(e journal.Event) {
+	d.line = fmt.Appendf(d.line[:0], "%c %d %d ", e.Kind, e.Time, e.Message.ID)
 	if e.Kind == journal.Send {
-		m.line = e.Message.Append(m.line)
+		d.line = e.Message.Append(d.line)
 	}
-	m.sum.Write(m.line)
+	d.sum.Write(d.line)
 }
 
-func (*memory) Flush() error { return nil }
+func (*digest) Flush() error { return nil }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
-
-// Run runs a test with a seed. The error is that of a run that could not be
-// judged for a reason that is not the fault of its nodes, such as the end of the
-// context.
+// Run runs a test with a seed. A node that crashes or breaks the protocol is a
+// failure like any other; the error is that of a run that could not be judged for
+// another reason, such as the end of the context.
 func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
-	t.Config.Seed = seed
-	rec := &memory{sum: sha256.New()}
-	o := Outcome{Seed: seed}
-	_, err := runner.Run(ctx, t.Config, t.Engine(), rec, quiet, nil)
-	o.Hash = hex.EncodeToString(rec.sum.Sum(nil))
-	o.Ops = len(rec.ops)
-	var node *nodeio.Error
-	var init *runner.InitError
-	switch {
-	case runner.IsInterrupt(err):
-		return o, err
-	case errors.As(err, &node):
-		o.Failures, o.Details = []string{"a node " + kindOf(node.Msg)}, node.Error()
-		return o, nil
-	case errors.As(err, &init):
-		o.Failures, o.Details = []string{"init"}, init.Error()
-		return o, nil
-	case err != nil:
-		return o, err
-	}
-	h, err := history.New(rec.ops)
+	t.Spec.Seed = seed
+	d := &digest{sum: sha256.New()}
+	v, err := verdict.Run(ctx, &t.Spec, t.Question, t.Engine(), verdict.Observation{Keep: d})
+	o := Outcome{Seed: seed, Ops: d.ops, Hash: hex.EncodeToString(d.sum.Sum(nil))}
 	if err != nil {
-		return o, err
-	}
-	r, err := checkers.Check(h, &rec.net, t.Check)
-	if err != nil {
-		var shape *checkers.ShapeError
-		if errors.As(err, &shape) {
-			o.Failures, o.Details = []string{"an answer of the wrong shape"}, err.Error()
+		finding, ok := verdict.Blame(err)
+		if ok && ctx.Err() == nil {
+			o.fail(finding)
 			return o, nil
 		}
 		return o, err
 	}
-	o.judge(r, t)
+	if t.Figures != nil {
+		o.Figures = t.Figures(v.Results)
+	}
+	for _, f := range v.Findings {
+		o.fail(f)
+	}
+	if v.Outcome != verdict.Pass && len(o.Failures) == 0 {
+		o.fail(verdict.Finding{Kind: "valid? " + v.Results.Valid.String(), Summary: v.Results.Summary})
+	}
 	return o, nil
 }
 
-// kindOf takes what differs from run to run out of what a node did.
-func kindOf(msg string) string {
-	if i := strings.IndexAny(msg, ":;"); i > 0 {
-		rest := msg[i:]
-		if strings.HasPrefix(rest, ": exit status") {
-			return msg
-		}
-		return msg[:i]
-	}
-	return msg
-}
-
-func (o *Outcome) judge(r *checkers.Results, t Test) {
-	if t.Figures != nil {
-		o.Figures = t.Figures(r)
-	}
-	findings := r.Findings
-	if r.Strict != nil {
-		findings = append(findings[:len(findings):len(findings)], r.Strict.Errors...)
-	}
-	for _, f := range findings {
-		o.fail(f.Check, f.Summary)
-	}
-	if r.Valid != checkers.Valid && len(o.Failures) == 0 {
-		o.fail("valid? "+r.Valid.String(), r.Summary)
-	}
-	if t.Limits != nil {
-		for _, missed := range t.Limits(r) {
-			o.fail(missed, missed)
-		}
-	}
-}
-
-func (o *Outcome) fail(kind, details string) {
-	for _, known := range o.Failures {
-		if known == kind {
-			return
-		}
+// fail adds a kind of failure.
+func (o *Outcome) fail(f verdict.Finding) {
+	if slices.Contains(o.Failures, f.Kind) {
+		return
 	}
 	if len(o.Failures) == 0 {
-		o.Details = details
+		o.Details = f.Summary
 	}
-	o.Failures = append(o.Failures, kind)
+	o.Failures = append(o.Failures, f.Kind)
 }
 
 // Summary is what became of many runs.

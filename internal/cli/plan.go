@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"glomers/internal/nemesis"
+	"glomers/internal/spec"
+	"glomers/stages"
+)
+
+// target is what is tested: a Go package or file, an executable or a WebAssembly
+// module.
+type target struct {
+	dir, bin, wasm string
+	args           []string
+}
+
+func (t target) String() string {
+	name := t.dir + t.bin + t.wasm
+	if wd, err := os.Getwd(); err == nil {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return name
+		}
+		if rel, err := filepath.Rel(wd, abs); err == nil && filepath.IsLocal(rel) {
+			name = "./" + filepath.ToSlash(rel)
+		}
+	}
+	return name
+}
+
+// stageArgs checks that the arguments are a stage and at most one package.
+func stageArgs(cmd *cobra.Command, args []string) error {
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		args = args[:n]
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return fmt.Errorf("expected a stage and at most one Go package, such as: %s 3c ./my/3c (arguments for the node go after --)", cmd.CommandPath())
+	}
+	return nil
+}
+
+// stageTarget reads the arguments STAGE [PACKAGE] [-- NODE ARGUMENTS].
+func stageTarget(cmd *cobra.Command, f *testFlags, args []string) (*stages.Stage, target, error) {
+	t := target{bin: f.bin, wasm: f.wasm}
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		args, t.args = args[:n], args[n:]
+	}
+	stage, err := stages.Find(args[0])
+	if err != nil {
+		return nil, t, err
+	}
+	switch {
+	case f.bin != "" && f.wasm != "":
+		return nil, t, fmt.Errorf("both --bin %s and --wasm %s are given; expected one of them", f.bin, f.wasm)
+	case len(args) == 2 && f.bin != "":
+		return nil, t, fmt.Errorf("both the Go package %s and --bin %s are given; expected one of them", args[1], f.bin)
+	case len(args) == 2 && f.wasm != "":
+		return nil, t, fmt.Errorf("both the Go package %s and --wasm %s are given; expected one of them", args[1], f.wasm)
+	case len(args) == 2:
+		t.dir = args[1]
+	case f.bin+f.wasm == "":
+		if t.dir, err = referenceDir(stage); err != nil {
+			return nil, t, err
+		}
+	}
+	return &stage, t, nil
+}
+
+// referenceDir finds the reference solution of a stage in the workbook that the
+// working directory belongs to.
+func referenceDir(s stages.Stage) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		candidate := filepath.Join(dir, "stages", s.Dir)
+		if _, err := os.Stat(filepath.Join(candidate, "main.go")); err == nil {
+			return candidate, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("the reference solution of stage %s is not here: run this within the workbook, or name your own solution: glomers test %s ./my/%s", s.ID, s.ID, s.ID)
+		}
+		dir = parent
+	}
+}
+
+// plan turns the flags into the tests that they describe: for a stage all its runs,
+// otherwise one.
+func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) ([]spec.Test, error) {
+	official := stage != nil
+	for _, name := range shaping {
+		official = official && !cmd.Flags().Changed(name)
+	}
+	engine, err := t.chooseEngine(f)
+	if err != nil {
+		return nil, err
+	}
+	variants := [][]string{nil}
+	switch {
+	case stage == nil:
+	case f.Hard:
+		f.Workload, f.Strict = stage.Workload, true
+		variants[0] = stage.Hard.Flags
+	default:
+		f.Workload = stage.Workload
+		if !cmd.Flags().Changed("nemesis") {
+			variants = append(variants, stage.Again...)
+		}
+	}
+	set := func(name string) bool {
+		return cmd.Flags().Changed(name) || stage != nil && name == "node-count" && f.nodes == "" && f.node == nil && f.nodesFile == ""
+	}
+	var plan []spec.Test
+	for _, variant := range variants {
+		if stage != nil {
+			if err := applyDefaults(cmd, slices.Concat(stage.Flags, variant)); err != nil {
+				return nil, err
+			}
+		}
+		test, err := f.resolve(set)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkFaults(test.Nemesis, engine); err != nil {
+			return nil, err
+		}
+		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
+		if engine != engineSim {
+			test.CPUCost, test.NodeMemory = 0, 0
+		}
+		if stage != nil {
+			test.Stage = stage.ID
+		}
+		plan = append(plan, test)
+	}
+	return plan, nil
+}
+
+// checkFaults reports faults that an engine cannot inject.
+func checkFaults(faults []string, engine string) error {
+	for _, fault := range faults {
+		switch {
+		case engine == engineMaelstrom && fault != nemesis.FaultPartition:
+			return fmt.Errorf("--nemesis %s: Maelstrom itself knows only the fault partition", fault)
+		case engine == engineProcess && fault == nemesis.FaultClock:
+			return errors.New("--nemesis clock needs --engine sim: processes share the clock of this machine")
+		}
+	}
+	return nil
+}
+
+// title names a test for people.
+func title(t *spec.Test, stage *stages.Stage) string {
+	if stage == nil {
+		return t.Workload
+	}
+	name := fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)
+	if t.Hard {
+		name += " · hard mode"
+	} else if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
+		name += " · with partitions"
+	}
+	return name
+}
+
+// needSim reports a test that a command can do with simulated nodes only.
+func needSim(cmd *cobra.Command, plan []spec.Test) error {
+	if engine := plan[0].Engine; engine != engineSim {
+		return fmt.Errorf("%s needs simulated nodes, and the engine is %s: give it a Go package, or a module for wasip1 with --wasm", strings.TrimSpace(cmd.CommandPath()), engine)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// End is the record that is written last. A run without it did not end by itself: it
+// was killed, or it is still going on.
+type End struct {
+	Ended      Ending `json:"ended"`
+	Reason     string `json:"reason,omitempty"` // of a run that is not complete, such as "node n0 crashed: exit status 7"
+	Operations int    `json:"operations"`       // records of the history
+	Events     int64  `json:"events"`           // records of the journal
+
+	HistorySHA256 string `json:"history-sha256"` // of history.edn, in hexadecimal
+	JournalSHA256 string `json:"journal-sha256"` // of journal.txt
+}
+
+// Ending is how a run ended.
+type Ending string
+
+// The endings.
+const (
+	Complete    Ending = "complete"
+	Interrupted Ending = "interrupted" // by a signal
+	Aborted     Ending = "aborted"     // by an error, such as a node that crashed
+)
+
+// Finish flushes and closes the files and writes the end record. Results may be
+// written after it.
+func (r *Run) Finish(how Ending, reason string) (End, error) {
+	err := r.close()
+	r.end.Ended, r.end.Reason = how, reason
+	r.end.HistorySHA256 = hex.EncodeToString(r.historyHash.Sum(nil))
+	r.end.JournalSHA256 = hex.EncodeToString(r.journalHash.Sum(nil))
+	if err != nil {
+		return r.end, err
+	}
+	text, err := json.MarshalIndent(r.end, "", "  ")
+	if err != nil {
+		return r.end, err
+	}
+	return r.end, r.write(EndJSON, append(text, '\n'))
+}
+
+// End reads the end record; nil if there is none.
+func (r *Recorded) End() (*End, error) {
+	text, err := os.ReadFile(filepath.Join(r.Dir, EndJSON))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	end := &End{}
+	if err := json.Unmarshal(text, end); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(r.Dir, EndJSON), err)
+	}
+	return end, nil
+}
+
+// Incomplete says why the records of a run of glomers are not those of a whole run,
+// given how many operations and events could be read; events is -1 where there is no
+// journal. It is empty for a whole run, and for a run of the real Maelstrom, which
+// has no end record.
+func (r *Recorded) Incomplete(operations int, events int64) (string, error) {
+	if r.Test == nil {
+		return "", nil
+	}
+	end, err := r.End()
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case end == nil:
+		return "the run has no end record: the command was killed, or is still running", nil
+	case end.Ended == Interrupted:
+		return "the run was interrupted", nil
+	case end.Ended != Complete:
+		return "the run ended early: " + end.Reason, nil
+	case operations != end.Operations:
+		return fmt.Sprintf("the history has %d of the %d records that were written", operations, end.Operations), nil
+	case events < 0 && end.Events > 0:
+		return fmt.Sprintf("%s is missing, which had %d events", Journal, end.Events), nil
+	case events >= 0 && events != end.Events:
+		return fmt.Sprintf("%s has %d of the %d events that were written", Journal, events, end.Events), nil
+	}
+	return "", nil
+}

@@ -1,0 +1,143 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"glomers/checkers/history"
+	"glomers/checkers/journal"
+	"glomers/internal/network"
+	"glomers/internal/nodeio"
+	"glomers/internal/runner"
+	"glomers/internal/spec"
+	"glomers/internal/workload"
+)
+
+// Config is a test as the runner wants it.
+func Config(t *spec.Test) runner.Config {
+	latency := time.Duration(t.LatencyMS * float64(time.Millisecond))
+	return runner.Config{
+		Workload: t.Workload,
+		Options: workload.Options{
+			Nodes: t.Nodes, Concurrency: t.Concurrency, Topology: t.Topology, KeyCount: t.KeyCount,
+			MaxTxnLength: t.MaxTxnLength, MaxWritesPerKey: t.MaxWritesPerKey, MeanLatency: latency, Strict: t.Strict,
+		},
+		Pace:            workload.Pace{Rate: t.Rate, TimeLimit: seconds(t.TimeLimit)},
+		Latency:         network.Latency{Mean: latency, Dist: network.Dist(t.LatencyDist)},
+		Faults:          t.Nemesis,
+		NemesisInterval: seconds(t.NemesisInterval),
+		Recovery:        seconds(t.Recovery),
+		InitSpread:      runner.DefaultInitSpread,
+		Seed:            t.Seed,
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Validate returns an error that names what is impossible about a test.
+func Validate(t *spec.Test) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return Config(t).Validate()
+}
+
+// Engine makes the engine of a run, which hands the messages of nodes to receive.
+type Engine func(receive func(journal.Message) error) runner.Engine
+
+// Keeper stores the records of a run as it goes.
+type Keeper interface {
+	runner.Recorder
+}
+
+// Observation says who follows a run. The zero value is a run without spectators.
+type Observation struct {
+	Keep             Keeper                // stores the records as well; may be nil
+	Log              *slog.Logger          // nil for none
+	LogSend, LogRecv bool                  // log every message
+	Progress         func(runner.Progress) // may be nil
+}
+
+// Run runs a test, asks its question and returns the verdict. The error is that of
+// a run that ended early (see Blame), of its context, or of records that cannot be
+// judged.
+func Run(ctx context.Context, t *spec.Test, q Question, engine Engine, o Observation) (*Verdict, error) {
+	records, err := Record(ctx, t, engine, o)
+	if err != nil {
+		return nil, err
+	}
+	return Judge(records, q)
+}
+
+// Record runs a test and returns its records.
+func Record(ctx context.Context, t *spec.Test, engine Engine, o Observation) (Records, error) {
+	c := Config(t)
+	c.LogSend, c.LogRecv = o.LogSend, o.LogRecv
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	rec := &recorder{keep: o.Keep, traffic: NewTraffic(t.CheckOptions())}
+	result, err := runner.Run(ctx, c, engine, rec, o.Log, o.Progress)
+	if err != nil {
+		return Records{Strays: result.Strays}, err
+	}
+	h, err := history.New(rec.ops)
+	return Records{History: h, Traffic: rec.traffic, Strays: result.Strays}, err
+}
+
+// recorder holds the records of a run in memory, on their way to where they are
+// kept.
+type recorder struct {
+	keep    Keeper
+	ops     []history.Op
+	traffic *Traffic
+}
+
+func (r *recorder) RecordOp(op history.Op) {
+	op.Index = len(r.ops)
+	r.ops = append(r.ops, op)
+	if r.keep != nil {
+		r.keep.RecordOp(op)
+	}
+}
+
+func (r *recorder) Record(e journal.Event) {
+	r.traffic.Add(e)
+	if r.keep != nil {
+		r.keep.Record(e)
+	}
+}
+
+func (r *recorder) Flush() error {
+	if r.keep == nil {
+		return nil
+	}
+	return r.keep.Flush()
+}
+
+// Blame returns the finding of an error of Run that is the fault of the nodes: one
+// of them crashed, broke the protocol, or did not answer init. It is false for any
+// other error, such as an interrupt or a full disk.
+func Blame(err error) (Finding, bool) {
+	var node *nodeio.Error
+	var init *runner.InitError
+	switch {
+	case errors.As(err, &node):
+		return Finding{Kind: "a node " + withoutDetails(node.Msg), Source: Official, Summary: node.Error()}, true
+	case errors.As(err, &init):
+		return Finding{Kind: "init", Source: Official, Summary: init.Error()}, true
+	}
+	return shapeFinding(err)
+}
+
+// withoutDetails leaves out of a message what differs from run to run. An exit
+// status does not.
+func withoutDetails(msg string) string {
+	if i := strings.IndexAny(msg, ":;"); i > 0 && !strings.HasPrefix(msg[i:], ": exit status") {
+		return msg[:i]
+	}
+	return msg
+}
