@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds test lint $(STAGES:%=stage-%)
+.PHONY: build list stages seeds test test-all race mutants lint $(STAGES:%=stage-%)
 
 build:
 	@go build -o bin/glomers ./cmd/glomers
@@ -33,8 +33,32 @@ seeds: build
 list: build
 	@bin/glomers list
 
+# The quick tests: the reference solutions pass, the starters fail, each broken
+# solution is caught.
 test:
 	go test ./...
+
+# All tests: several seeds of each stage, hard mode, the same bytes for the same
+# seed, and the race detector besides.
+test-all: race
+	GLOMERS_LONG=1 go test -timeout 60m ./...
+
+# Whatever runs goroutines of its own, and what they call.
+RACE := ./checkers/... ./internal/kernel ./internal/network ./internal/service ./internal/nemesis ./internal/workload \
+	./internal/nodeio ./internal/process ./internal/runner ./internal/trial $(wildcard ./internal/wasm ./internal/sim)
+
+race:
+	go test -race -timeout 60m $(RACE)
+
+# Changes the code in small ways, one after the other, and runs the tests of the
+# package: a change that no test notices is listed as LIVED (docs/testing.md).
+MUTATED ?= internal/kernel internal/network internal/service internal/workload internal/nemesis internal/nodeio checkers
+GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+
+mutants:
+	@for package in $(MUTATED); do \
+		echo "== $$package"; $(GREMLINS) unleash --workers 1 --timeout-coefficient 10 --output-statuses lc ./$$package || exit; \
+	done
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files" >&2; exit 1; }

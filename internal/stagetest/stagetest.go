@@ -9,9 +9,18 @@
 //	glomers …       is the command
 //	$STAGE          is the directory of the stage
 //	$STORE          is a store of the script's own
+//	[long]          is true if the variable GLOMERS_LONG is set
+//
+// Without GLOMERS_LONG a stage's tests are quick: the reference solution passes,
+// the starter fails, and each broken solution is caught. With it they also run
+// several seeds, hard mode, the race detector and repetitions; make test-all sets
+// it. A script that needs it begins with
+//
+//	[!long] skip 'several seeds: make test-all'
 package stagetest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +54,12 @@ func Run(t *testing.T) {
 	values := strings.Split(string(out), "\n")
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Condition: func(name string) (bool, error) {
+			if name != "long" {
+				return false, fmt.Errorf("unknown condition %q, expected long", name)
+			}
+			return os.Getenv("GLOMERS_LONG") != "", nil
+		},
 		Setup: func(env *testscript.Env) error {
 			for i, name := range goEnv {
 				env.Setenv(name, values[i])
