@@ -1,10 +1,17 @@
-// Kafka, on several nodes with lin-kv as their memory.
+// An entry for every message in lin-kv. Message number i of key k is stored under
+// "k/i". To append, a node creates the first entry that does not exist yet with
+// compare-and-set; if another node was faster, it learns that entry and tries the
+// next.
 //
-// Message number i of key k is stored under "k/i". To append, a node creates the
-// first entry that does not exist yet: lin-kv's compare-and-set lets only one
-// node create it, so that an offset is never given away twice and a log has no
-// holes. Entries never change, so that what a node has seen need not be read
-// again.
+// lin-kv lets only one node create an entry, so an offset is never given away twice,
+// and the next one is tried only when the one before exists, so a log has no holes.
+// Entries never change: what a node has seen need not be read again. All state is in
+// lin-kv, and a node may lose its memory.
+//
+// What it costs: two messages for a send without competition, and for each key of a
+// poll at least two, only to learn that there is nothing new: 6 to 7 messages an
+// operation. A node that is behind reads entry by entry, one trip each. In return
+// a poll sees every send that was answered before it, on whatever node.
 package main
 
 import (
