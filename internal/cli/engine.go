@@ -15,10 +15,11 @@ import (
 	"glomers/checkers/journal"
 	"glomers/internal/process"
 	"glomers/internal/runner"
+	"glomers/internal/sim"
+	"glomers/internal/sim/wasm"
 	"glomers/internal/solution"
 	"glomers/internal/spec"
 	"glomers/internal/verdict"
-	"glomers/internal/wasm"
 )
 
 // The values of --engine.
@@ -128,11 +129,9 @@ func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStde
 	}
 	return func(receive func(journal.Message) error) runner.Engine {
 		if s.program != nil {
-			return wasm.New(wasm.Options{
-				Program: s.program, Args: h.Args, CPUCost: time.Duration(h.CPUCost), Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
-				Missing: func(node, function string) {
-					log.Warn("the node calls a function that the simulation does not have, and gets the error ENOSYS", "node", node, "function", function)
-				},
+			return sim.New(sim.Options{
+				Program: s.program, Args: h.Args, CPUCost: sim.Constant(time.Duration(h.CPUCost)), Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
+				Warn: func(node, text string) { log.Warn("the node "+text, "node", node) },
 			}, receive)
 		}
 		return process.New(process.Options{Bin: s.bin, Args: h.Args, Log: files.NodeLog, Stderr: stderr}, receive)

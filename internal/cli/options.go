@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"glomers/internal/nemesis"
+	"glomers/internal/sim/wasm"
 	"glomers/internal/spec"
 	"glomers/internal/verdict"
-	"glomers/internal/wasm"
 	"glomers/internal/workload"
 )
 

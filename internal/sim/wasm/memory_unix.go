@@ -13,19 +13,19 @@ import (
 // at once, so that growing it copies nothing; the system provides memory for
 // what is used.
 type linearMemory struct {
-	limit uint64 // the most that the node may have
-	full  bool   // it wanted more
+	disk  *disk // which shares the limit
+	full  bool  // the node wanted more than it may have
 	block []byte
 }
 
 // reserve makes a memory that can grow to limit bytes.
-func reserve(limit int64) (*linearMemory, error) {
+func reserve(limit int64, d *disk) (*linearMemory, error) {
 	block, err := unix.Mmap(-1, 0, int(limit), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d MiB for its memory: %w", limit>>20, err)
 	}
 	unix.Madvise(block, madvice) // only for speed
-	return &linearMemory{limit: uint64(limit), block: block}, nil
+	return &linearMemory{disk: d, block: block}, nil
 }
 
 // Allocate returns the memory itself.
@@ -33,7 +33,7 @@ func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return 
 
 // Reallocate returns the first size bytes, nil if there are not so many.
 func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.block)) {
+	if size > uint64(len(m.block)) || !m.disk.growHeap(size) {
 		m.full = true
 		return nil
 	}
@@ -42,6 +42,7 @@ func (m *linearMemory) Reallocate(size uint64) []byte {
 
 // Free gives the memory back.
 func (m *linearMemory) Free() {
+	m.disk.heap = 0
 	if m.block != nil {
 		unix.Munmap(m.block)
 		m.block = nil

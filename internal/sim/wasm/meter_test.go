@@ -3,6 +3,7 @@ package wasm
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,15 +27,27 @@ var spinner = []byte("\x00asm\x01\x00\x00\x00" +
 	"\x0a\x1d\x01\x1b\x01\x01\x7e" + // its code, with a local variable
 	"\x03\x40\x20\x01\x20\x00\x7c\x21\x01\x20\x00\x42\x01\x7d\x22\x00\x50\x45\x0d\x00\x0b\x20\x01\x0b")
 
-func TestMeter(t *testing.T) {
+// runtime returns one whose function refuel ends the guest.
+func starving(t *testing.T, ctx context.Context) wazero.Runtime {
+	t.Helper()
+	r := wazero.NewRuntime(ctx)
+	t.Cleanup(func() { r.Close(ctx) })
+	_, err := r.NewHostModuleBuilder(refuelModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(func(context.Context, api.Module, []uint64) { panic(errFuel) }), nil, nil).
+		Export(refuelName).Instantiate(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestMeterCountsIterations(t *testing.T) {
 	metered, err := meter(spinner)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
-	defer r.Close(ctx)
-	m, err := r.Instantiate(ctx, metered)
+	m, err := starving(t, ctx).Instantiate(ctx, metered)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +58,15 @@ func TestMeter(t *testing.T) {
 		t.Errorf("ten iterations give %v, %v and leave %d, want 55 and 0", got, err, fuel.Get())
 	}
 	fuel.Set(9)
-	if _, err := m.ExportedFunction("f").Call(ctx, 10); err == nil || int64(fuel.Get()) >= 0 {
-		t.Errorf("the tenth iteration of nine gives %v and leaves %d", err, int64(fuel.Get()))
+	if _, err := m.ExportedFunction("f").Call(ctx, 10); !errors.Is(err, errFuel) {
+		t.Errorf("the tenth iteration of nine gives %v, want %v", err, errFuel)
 	}
 }
 
 // TestMeterGo meters a program of the Go compiler, and loads it.
 func TestMeterGo(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "node.wasm")
-	cmd := exec.Command("go", "build", "-o", out, "../../stages/1-echo")
+	cmd := exec.Command("go", "build", "-o", out, "../../../stages/1-echo")
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)

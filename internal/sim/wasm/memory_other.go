@@ -6,14 +6,14 @@ import "github.com/tetratelabs/wazero/experimental"
 
 // linearMemory is the memory of a node. It is copied when it grows.
 type linearMemory struct {
-	limit uint64 // the most that the node may have
-	full  bool   // it wanted more
+	disk  *disk // which shares the limit
+	full  bool  // the node wanted more than it may have
 	block []byte
 }
 
 // reserve makes a memory that can grow to limit bytes.
-func reserve(limit int64) (*linearMemory, error) {
-	return &linearMemory{limit: uint64(limit)}, nil
+func reserve(_ int64, d *disk) (*linearMemory, error) {
+	return &linearMemory{disk: d}, nil
 }
 
 // Allocate returns the memory itself.
@@ -22,12 +22,12 @@ func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return 
 // Reallocate returns size bytes, the first of them what was there before, or nil
 // if the node may not have so many.
 func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > m.limit {
+	if !m.disk.growHeap(size) {
 		m.full = true
 		return nil
 	}
 	if size > uint64(cap(m.block)) {
-		grown := make([]byte, size, min(2*size, m.limit))
+		grown := make([]byte, size, min(2*size, m.disk.limit))
 		copy(grown, m.block)
 		m.block = grown
 	}
@@ -36,4 +36,7 @@ func (m *linearMemory) Reallocate(size uint64) []byte {
 }
 
 // Free gives the memory back.
-func (m *linearMemory) Free() { m.block = nil }
+func (m *linearMemory) Free() {
+	m.disk.heap = 0
+	m.block = nil
+}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"glomers/internal/kernel"
 	"glomers/internal/network"
 	"glomers/internal/runner"
+	"glomers/internal/sim"
 	"glomers/internal/workload"
 )
 
@@ -42,7 +42,7 @@ func noLog(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
 func load(b *testing.B, stage string) *Program {
 	b.Helper()
 	out := filepath.Join(b.TempDir(), "node.wasm")
-	cmd := exec.Command("go", "build", "-o", out, "../../stages/"+stage)
+	cmd := exec.Command("go", "build", "-o", out, "../../../stages/"+stage)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, output)
@@ -59,7 +59,7 @@ func simulate(b *testing.B, p *Program, c runner.Config) *tally {
 	b.Helper()
 	rec := &tally{}
 	_, err := runner.Run(context.Background(), c, func(receive func(journal.Message) error) runner.Engine {
-		return New(Options{Program: p, CPUCost: 50 * time.Microsecond, Log: noLog}, receive)
+		return sim.New(sim.Options{Program: p, CPUCost: sim.Constant(50 * time.Microsecond), Log: noLog}, receive)
 	}, rec, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -106,19 +106,22 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkMemory reports what a node has in its memory when it is idle.
 func BenchmarkMemory(b *testing.B) {
-	p := load(b, "1-echo") // which has no timers, so that the run ends by itself
+	p := load(b, "1-echo")
 	var used uint64
 	for b.Loop() {
-		e := New(Options{Program: p, Log: noLog}, func(journal.Message) error { return nil })
-		runtime.GC()
-		if _, err := e.Start("n0"); err != nil {
+		m, err := p.Machine("n0")
+		if err != nil {
 			b.Fatal(err)
 		}
-		if err := e.Drive(context.Background(), kernel.New(1)); err != nil { // no event: until it waits
+		g, err := m.Boot(context.Background(), sim.Boot{Random: kernel.New(1).Rand("n0"), Output: func(sim.Output) error { return nil }})
+		if err != nil {
 			b.Fatal(err)
 		}
-		used = uint64(e.nodes[0].memory.Size())
-		e.Stop()
+		if _, err := g.Resume(sim.Step{}); err != nil {
+			b.Fatal(err)
+		}
+		used = uint64(g.(*guest).memory.Size())
+		g.Kill()
 	}
 	b.ReportMetric(float64(used)/(1<<20), "MB/node")
 }

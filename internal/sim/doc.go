@@ -1,0 +1,52 @@
+// Package sim runs a cluster of nodes in virtual time.
+//
+// A simulated node is a program together with everything it can observe: its
+// input, the time, random numbers and its disk. All of that comes from here and
+// from the seed of the kernel, so the same seed gives the same run to the byte.
+//
+// # Nodes and guests
+//
+// What a node is, is written once, in this package: messages queue in an inbox,
+// each costs CPU time, output becomes messages on the network and lines in a
+// log, deadlines become events of the kernel; a node can be paused, killed and
+// restarted, have its clock skewed, and is ended when it exceeds a limit.
+//
+// How a program executes is left to a [Guest]. Package wasm runs WebAssembly
+// modules. A guest needs nothing from the kernel or the network: it executes the
+// program until the program has nothing left to do, reports what the program
+// waits for, and is resumed when that has come:
+//
+//	machine, err := program.Machine("n0")      // an empty disk
+//	guest, err := machine.Boot(ctx, boot)      // a program that has not begun yet
+//	wait, err := guest.Resume(Step{Now: 0})    // run until it waits
+//	for err == nil {
+//		// wait.Deadline: resume it then, wait.Input: or when it has input.
+//		wait, err = guest.Resume(Step{Now: t, Input: lines})
+//	}
+//	guest.Kill()                               // free its memory
+//	machine.Close()                            // and its disk
+//
+// While it runs, the program prints through [Boot.Output], in the order in which
+// it wrote to stdout and stderr. An error from there, or from Resume, is final.
+// Resume is synchronous: everything happens on the goroutine that drives the
+// kernel, and the order of events never depends on a scheduler.
+//
+// # Time
+//
+// The kernel jumps from event to event; between two events no time passes. A
+// guest may still let its own clock move while it runs (see [Wait.Clock]): a
+// program that waits by looking at the clock would never get anywhere otherwise.
+// What it prints leaves at the time its own clock shows, and it is not resumed
+// before the kernel has caught up.
+//
+// # Limits
+//
+// Each limit is counted, never timed, so that a verdict does not depend on the
+// machine. Per node: [nodeio.MaxLine] bytes in a line on stdout,
+// [nodeio.MaxUnread] bytes of unread messages, and within one second of virtual
+// time the numbers of messages, bytes and wake-ups in limits.go. How much a
+// program may compute between two waits, and its memory, are for the guest to
+// limit, because only the guest can count them. The context given to
+// [Engine.Drive] ends a run between two events, and a guest ends on it while
+// the program computes.
+package sim

@@ -1,0 +1,60 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// The limits of a node within one second of virtual time. They are far above
+// what a program needs, and low enough that a program which floods the run is
+// stopped within seconds: ten thousand messages a second is more than a process
+// handles in real time.
+const (
+	maxMessages = 100_000  // printed on stdout
+	maxBytes    = 64 << 20 // printed on stdout and on stderr, each
+	maxWakeups  = 100_000  // by timers
+)
+
+// maxKept is how many bytes of a node's files are copied at the end of a run.
+const maxKept = 64 << 20
+
+// usage is what a node used within the current second of its clock.
+type usage struct {
+	second                            time.Duration
+	messages, stdout, stderr, wakeups int
+}
+
+// at begins a new count when a new second has begun.
+func (u *usage) at(clock time.Duration) {
+	if second := clock.Truncate(time.Second); second != u.second {
+		*u = usage{second: second}
+	}
+}
+
+func (u *usage) addMessage() error {
+	if u.messages++; u.messages > maxMessages {
+		return fmt.Errorf("floods the network: it printed more than %d messages within a second of virtual time", maxMessages)
+	}
+	return nil
+}
+
+func (u *usage) addStdout(bytes int) error {
+	if u.stdout += bytes; u.stdout > maxBytes {
+		return fmt.Errorf("floods its stdout: it printed more than %d MiB within a second of virtual time", maxBytes>>20)
+	}
+	return nil
+}
+
+func (u *usage) addStderr(bytes int) error {
+	if u.stderr += bytes; u.stderr > maxBytes {
+		return fmt.Errorf("floods its stderr: it printed more than %d MiB within a second of virtual time", maxBytes>>20)
+	}
+	return nil
+}
+
+func (u *usage) addWakeup() error {
+	if u.wakeups++; u.wakeups > maxWakeups {
+		return fmt.Errorf("sets timers without end: they woke it more than %d times within a second of virtual time; wait longer than a few microseconds, or run it with --engine process", maxWakeups)
+	}
+	return nil
+}

@@ -1,0 +1,402 @@
+package wasm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// A metered module keeps its fuel in a global variable of this name, and imports
+// the function that refills it.
+const (
+	fuelName     = "glomers.fuel"
+	refuelModule = "glomers"
+	refuelName   = "refuel"
+)
+
+// meter rewrites a module so that it counts what it computes, and calls a
+// function of the host whenever it has used up its fuel. The host can then let it
+// continue, or end it: after the same number of units on every machine, or
+// because the run was interrupted. Compiled code cannot be interrupted from
+// outside.
+//
+// One unit of fuel is taken
+//
+//   - in each iteration of a loop,
+//   - in each call of a function that itself calls, unless it begins with a loop,
+//     as most functions of Go do; so recursion is counted without a loop,
+//   - for each sixteen bytes or elements of an operation on a whole memory or
+//     table.
+//
+// What is left between two units is bounded by the size of the code.
+//
+// The imported function takes the first number after the other imported ones, so
+// that the numbers of all functions of the module grow by one.
+func meter(module []byte) ([]byte, error) {
+	all, err := sections(module)
+	if err != nil {
+		return nil, err
+	}
+	m := &metering{}
+	if err := m.read(all); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].body, err = m.rewrite(all[i]); err != nil {
+			return nil, err
+		}
+	}
+	all = slices.DeleteFunc(all, func(s section) bool { return s.id == sectionCustom && s.body == nil })
+	all = withItem(all, sectionType, []byte{0x60, 0, 0}) // a function without parameters and results
+	imported := appendBytes(nil, []byte(refuelModule))
+	imported = append(appendBytes(imported, []byte(refuelName)), kindFunction)
+	all = withItem(all, sectionImport, binary.AppendUvarint(imported, m.types))
+	all = withItem(all, sectionGlobal, []byte{0x7E, 1, 0x42, 0, opEnd}) // a mutable i64, at first 0
+	exported := append(appendBytes(nil, []byte(fuelName)), kindGlobal)
+	all = withItem(all, sectionExport, binary.AppendUvarint(exported, m.fuel))
+	return join(all), nil
+}
+
+// metering is what has to be known of a module to rewrite it.
+type metering struct {
+	types     uint64   // how many there are
+	params    []uint64 // of each type, how many
+	functions []uint64 // the type of each function that is not imported
+	refuel    uint64   // the number of the imported function
+	fuel      uint64   // the number of the global variable
+}
+
+func (m *metering) read(all []section) error {
+	r := reader{b: find(all, sectionType)}
+	if r.b != nil {
+		m.types = r.uint()
+	}
+	for range m.types {
+		if form := r.byte(); form != 0x60 && r.err == nil {
+			return fmt.Errorf("type 0x%02x is not of WebAssembly 2.0", form)
+		}
+		params := r.uint()
+		r.skip(params)
+		r.skip(r.uint())
+		if r.err != nil {
+			return r.err
+		}
+		m.params = append(m.params, params)
+	}
+	if body := find(all, sectionFunction); body != nil {
+		r := reader{b: body}
+		for range r.uint() {
+			t := r.uint()
+			if r.err == nil && t >= m.types {
+				r.fail(fmt.Sprintf("there is no type %d", t))
+			}
+			if r.err != nil {
+				return r.err
+			}
+			m.functions = append(m.functions, t)
+		}
+	}
+	var err error
+	if m.refuel, m.fuel, err = countImports(find(all, sectionImport)); err != nil {
+		return err
+	}
+	if body := find(all, sectionGlobal); body != nil {
+		r := reader{b: body}
+		m.fuel += r.uint()
+		return r.err
+	}
+	return nil
+}
+
+// countImports returns how many functions and global variables are imported.
+func countImports(body []byte) (functions, globals uint64, err error) {
+	if body == nil {
+		return 0, 0, nil
+	}
+	r := reader{b: body}
+	for range r.uint() {
+		r.bytes() // the names
+		r.bytes()
+		switch kind := r.byte(); kind {
+		case kindFunction:
+			r.uint()
+			functions++
+		case kindTable:
+			r.byte()
+			r.limits()
+		case kindMemory:
+			r.limits()
+		case kindGlobal:
+			r.skip(2)
+			globals++
+		default:
+			r.fail(fmt.Sprintf("an import is of the unknown kind %d", kind))
+		}
+		if r.err != nil {
+			return 0, 0, r.err
+		}
+	}
+	return functions, globals, nil
+}
+
+// shifted returns the new number of a function.
+func (m *metering) shifted(function uint64) uint64 {
+	if function >= m.refuel {
+		return function + 1
+	}
+	return function
+}
+
+// rewrite returns the new body of a section.
+func (m *metering) rewrite(s section) ([]byte, error) {
+	switch s.id {
+	case sectionCustom:
+		return m.custom(s.body), nil
+	case sectionGlobal:
+		return m.globals(s.body)
+	case sectionExport:
+		return m.exports(s.body)
+	case sectionStart:
+		r := reader{b: s.body}
+		return binary.AppendUvarint(nil, m.shifted(r.uint())), r.err
+	case sectionElement:
+		return m.elements(s.body)
+	case sectionCode:
+		return m.code(s.body)
+	}
+	return s.body, nil
+}
+
+// nameFunctions is the part of the section "name" that names functions.
+const nameFunctions = 1
+
+// custom keeps the names of functions, for stack traces, and drops the other
+// custom sections: what they say of the code is not true any more. A section of
+// names that cannot be read is dropped as well.
+func (m *metering) custom(body []byte) []byte {
+	r := reader{b: body}
+	if string(r.bytes()) != "name" {
+		return nil
+	}
+	for r.at < len(body) && r.err == nil {
+		id, part := r.byte(), r.bytes()
+		if id != nameFunctions {
+			continue
+		}
+		names := reader{b: part}
+		count := names.uint()
+		out := binary.AppendUvarint(nil, count)
+		for range count {
+			out = binary.AppendUvarint(out, m.shifted(names.uint()))
+			out = appendBytes(out, names.bytes())
+			if names.err != nil {
+				return nil
+			}
+		}
+		return appendBytes(append(appendBytes(nil, []byte("name")), nameFunctions), out)
+	}
+	return nil
+}
+
+func (m *metering) globals(body []byte) ([]byte, error) {
+	r := reader{b: body}
+	count := r.uint()
+	out := binary.AppendUvarint(nil, count)
+	for range count {
+		out = append(out, r.byte(), r.byte()) // the type
+		out = m.expression(&r, out)
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	return out, nil
+}
+
+// expression copies a constant expression.
+func (m *metering) expression(r *reader, out []byte) []byte {
+	for r.err == nil {
+		from := r.at
+		i := r.instruction()
+		if i.op == opRefFunc {
+			out = binary.AppendUvarint(append(out, i.op), m.shifted(i.function))
+			continue
+		}
+		out = append(out, r.b[from:r.at]...)
+		if i.op == opEnd {
+			break
+		}
+	}
+	return out
+}
+
+func (m *metering) exports(body []byte) ([]byte, error) {
+	r := reader{b: body}
+	count := r.uint()
+	out := binary.AppendUvarint(nil, count)
+	for range count {
+		out = appendBytes(out, r.bytes())
+		kind, number := r.byte(), r.uint()
+		if r.err != nil {
+			return nil, r.err
+		}
+		if kind == kindFunction {
+			number = m.shifted(number)
+		}
+		out = binary.AppendUvarint(append(out, kind), number)
+	}
+	return out, nil
+}
+
+// The flags of an element segment
+// (https://webassembly.github.io/spec/core/binary/modules.html#element-section).
+const (
+	elementNotActive   = 1 << 0
+	elementExplicit    = 1 << 1 // a table of its own number, or declarative
+	elementExpressions = 1 << 2 // instead of numbers of functions
+)
+
+func (m *metering) elements(body []byte) ([]byte, error) {
+	r := reader{b: body}
+	count := r.uint()
+	out := binary.AppendUvarint(nil, count)
+	for range count {
+		flags := r.uint()
+		out = binary.AppendUvarint(out, flags)
+		if flags&elementNotActive == 0 {
+			if flags&elementExplicit != 0 {
+				out = binary.AppendUvarint(out, r.uint()) // the table
+			}
+			out = m.expression(&r, out) // where in it
+		}
+		if flags&(elementNotActive|elementExplicit) != 0 {
+			out = append(out, r.byte()) // the type
+		}
+		items := r.uint()
+		out = binary.AppendUvarint(out, items)
+		for range items {
+			if flags&elementExpressions != 0 {
+				out = m.expression(&r, out)
+			} else {
+				out = binary.AppendUvarint(out, m.shifted(r.uint()))
+			}
+			if r.err != nil {
+				return nil, r.err
+			}
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	return out, nil
+}
+
+func (m *metering) code(body []byte) ([]byte, error) {
+	r := reader{b: body}
+	count := r.uint()
+	if count != uint64(len(m.functions)) {
+		return nil, fmt.Errorf("%d functions have %d bodies", len(m.functions), count)
+	}
+	out := binary.AppendUvarint(make([]byte, 0, len(body)*5/4), count)
+	var buf []byte
+	for _, t := range m.functions {
+		code := r.bytes()
+		if r.err != nil {
+			return nil, r.err
+		}
+		var err error
+		if buf, err = m.function(buf[:0], code, m.params[t]); err != nil {
+			return nil, err
+		}
+		out = appendBytes(out, buf)
+	}
+	return out, nil
+}
+
+// function appends the metered body of a function.
+func (m *metering) function(out, code []byte, params uint64) ([]byte, error) {
+	r := reader{b: code}
+	groups, locals := r.uint(), params
+	from := r.at
+	for g := groups; g > 0 && r.err == nil; g-- {
+		locals += r.uint()
+		r.byte()
+	}
+	declared := code[from:r.at]
+	start := r.at
+
+	calls, bulk, first := false, false, byte(0)
+	for r.at < len(code) && r.err == nil { // what has it?
+		at := r.at
+		i := r.instruction()
+		if at == start {
+			first = i.op
+		}
+		calls = calls || i.calls()
+		bulk = bulk || i.bulk
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+
+	if bulk {
+		out = append(append(binary.AppendUvarint(out, groups+1), declared...), 1, 0x7F) // one more i32
+	} else {
+		out = append(binary.AppendUvarint(out, groups), declared...)
+	}
+	if calls && first != opLoop {
+		out = m.charge(out)
+	}
+	r = reader{b: code, at: start}
+	copied := start // code before it is in out
+	for r.at < len(code) {
+		at := r.at
+		i := r.instruction()
+		switch {
+		case i.op == opLoop:
+			out = m.charge(append(out, code[copied:r.at]...))
+			copied = r.at
+		case i.op == opCall, i.op == opReturnCall, i.op == opRefFunc:
+			out = append(append(out, code[copied:at]...), i.op)
+			out = binary.AppendUvarint(out, m.shifted(i.function))
+			copied = r.at
+		case i.bulk:
+			out = m.chargeBulk(append(out, code[copied:at]...), locals)
+			copied = at
+		}
+	}
+	return append(out, code[copied:]...), nil
+}
+
+// charge appends code that takes a unit of fuel.
+func (m *metering) charge(out []byte) []byte {
+	out = m.global(out, 0x23)                   // global.get
+	out = append(out, 0x42, 1, 0x7D)            // i64.const 1, i64.sub
+	return m.refuelIfEmpty(m.global(out, 0x24)) // global.set
+}
+
+// chargeBulk appends code that takes fuel for the size on top of the stack, which
+// stays there.
+func (m *metering) chargeBulk(out []byte, local uint64) []byte {
+	out = binary.AppendUvarint(append(out, 0x22), local) // local.tee
+	out = m.global(out, 0x23)
+	out = binary.AppendUvarint(append(out, 0x20), local) // local.get
+	out = append(out, 0xAD, 0x42, bulkShift, 0x88, 0x7D) // i64.extend_i32_u, i64.const, i64.shr_u, i64.sub
+	return m.refuelIfEmpty(m.global(out, 0x24))
+}
+
+// bytesPerUnit is how many bytes are moved for a unit of fuel.
+const (
+	bulkShift    = 4
+	bytesPerUnit = 1 << bulkShift
+)
+
+func (m *metering) refuelIfEmpty(out []byte) []byte {
+	out = m.global(out, 0x23)
+	out = append(out, 0x42, 0, 0x53, 0x04, 0x40) // i64.const 0, i64.lt_s, if
+	return append(binary.AppendUvarint(append(out, opCall), m.refuel), opEnd)
+}
+
+// global appends an instruction about the fuel.
+func (m *metering) global(out []byte, op byte) []byte {
+	return binary.AppendUvarint(append(out, op), m.fuel)
+}
