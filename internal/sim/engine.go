@@ -11,6 +11,7 @@ import (
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
 	"glomers/internal/network"
+	"glomers/internal/nodeio"
 )
 
 // Options configure an engine.
@@ -70,7 +71,7 @@ func (e *Engine) Start(id string) (network.Endpoint, error) {
 	if err != nil {
 		return nil, errors.Join(err, machine.Close())
 	}
-	n := &node{id: id, life: 1, engine: e, machine: machine, log: log}
+	n := &node{id: id, life: 1, engine: e, machine: machine, log: nodeio.NewLog(log)}
 	e.nodes = append(e.nodes, n)
 	return n, nil
 }

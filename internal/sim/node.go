@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"time"
 
@@ -33,7 +32,7 @@ type node struct {
 	alarm *kernel.Timer // for wait.Deadline
 
 	output     nodeio.Output
-	log        io.WriteCloser
+	log        *nodeio.Log
 	stdoutLine []byte // the beginning of a line on stdout
 	stderrLine []byte // the beginning of a line on stderr
 	unsent     int    // messages that leave when the kernel's clock reaches the node's
@@ -126,7 +125,7 @@ func (n *node) resume() {
 	n.input = n.input[:0]
 	if err != nil {
 		n.ended = err
-		n.flushStderr()
+		n.flushStderr(n.now()) // the node ended for another reason already
 		n.engine.fail(n, err)
 		return
 	}
@@ -185,6 +184,6 @@ func (n *node) kill() {
 	}
 	n.guest.Kill()
 	n.guest = nil
-	n.flushStderr()
+	n.flushStderr(n.now())
 	n.inbox, n.inboxSize, n.input = nil, 0, nil
 }

@@ -85,7 +85,7 @@ func (n *node) writeStderr(at time.Duration, text []byte) error {
 		i := bytes.IndexByte(text, '\n')
 		if i < 0 {
 			if n.stderrLine = append(n.stderrLine, text...); len(n.stderrLine) > nodeio.MaxLine {
-				n.flushStderr()
+				return n.flushStderr(at)
 			}
 			return nil
 		}
@@ -95,25 +95,29 @@ func (n *node) writeStderr(at time.Duration, text []byte) error {
 			n.stderrLine = n.stderrLine[:0]
 		}
 		text = text[i+1:]
-		n.logLine(at, line)
+		if err := n.logLine(at, line); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // flushStderr logs the beginning of a line that the node did not end.
-func (n *node) flushStderr() {
-	if len(n.stderrLine) > 0 {
-		n.logLine(n.now(), n.stderrLine)
-		n.stderrLine = n.stderrLine[:0]
+func (n *node) flushStderr(at time.Duration) error {
+	if len(n.stderrLine) == 0 {
+		return nil
 	}
+	err := n.logLine(at, n.stderrLine)
+	n.stderrLine = n.stderrLine[:0]
+	return err
 }
 
 // logLine writes a line to the node's log, after the virtual time in seconds.
-func (n *node) logLine(at time.Duration, line []byte) {
-	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // a full disk must not end the run
+func (n *node) logLine(at time.Duration, line []byte) error {
+	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // the log swallows what does not fit
 	line = bytes.TrimRight(line, "\r")
-	n.output.Stderr(line)
 	if n.engine.options.Stderr != nil {
 		n.engine.options.Stderr(n.id, string(line))
 	}
+	return n.output.Stderr(line)
 }
