@@ -45,7 +45,7 @@ test-all: race
 
 # Whatever runs goroutines of its own, and what they call.
 RACE := ./checkers/... ./internal/kernel ./internal/network ./internal/service ./internal/nemesis ./internal/workload \
-	./internal/nodeio ./internal/process ./internal/runner ./internal/trial $(wildcard ./internal/wasm ./internal/sim)
+	./internal/nodeio ./internal/process ./internal/runner ./internal/trial $(patsubst %,%/...,$(wildcard ./internal/wasm ./internal/sim))
 
 race:
 	go test -race -timeout 60m $(RACE)
