@@ -49,6 +49,25 @@ func TestAdvanceRunsWhatIsDue(t *testing.T) {
 	}
 }
 
+// TestAdvanceToTheTimeOfAnEvent: an event is due at its very time, and Advance
+// ends when no event is left.
+func TestAdvanceToTheTimeOfAnEvent(t *testing.T) {
+	k := New(1)
+	runs := 0
+	k.At(time.Second, func() { runs++ })
+	k.Advance(time.Second - 1)
+	if runs != 0 {
+		t.Error("an event ran before its time")
+	}
+	k.Advance(time.Second)
+	if runs != 1 {
+		t.Errorf("an event that is due ran %d times", runs)
+	}
+	if next, ok := k.Next(); ok {
+		t.Errorf("an event is left for %v", next)
+	}
+}
+
 func TestStop(t *testing.T) {
 	k := New(1)
 	first := errors.New("first")
