@@ -72,15 +72,15 @@ is checked edge by edge in a test. These are the differences:
 			}
 			v, _ := theirs.Get(edn.Keyword("anomaly-types"))
 			want, got := keywords(v), []string{}
-			if result, ok := r.Workload.(TxnResult); ok {
+			if result, ok := r.Workload.(*TxnResult); ok {
 				got = anomalyTypes(result)
 			}
 			valid, _ := theirs.Get(edn.Keyword("valid?"))
-			if slices.Equal(got, want) && edn.Equal(valid, r.WorkloadValid.MarshalEDN()) {
+			if slices.Equal(got, want) && edn.Equal(valid, r.Workload.Common().Valid.MarshalEDN()) {
 				same++
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", run.name, o.ConsistencyModels[0], verdictText(edn.String(valid), want), verdictText(r.WorkloadValid.String(), got))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", run.name, o.ConsistencyModels[0], verdictText(edn.String(valid), want), verdictText(r.Workload.Common().Valid.String(), got))
 		}
 	}
 	fmt.Fprintf(&b, "\nThe other %d are equal. (A verdict of `:unknown` is a search that Elle gave up.)\n", same)

@@ -1,8 +1,9 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"glomers/checkers/edn"
@@ -12,27 +13,103 @@ import (
 // CounterResult compares the final reads of a counter with the sums that they
 // may show.
 type CounterResult struct {
-	Valid      Validity `json:"valid?"`
-	Errors     any      `json:"errors"` // the reads that are wrong, nil for none
-	FinalReads []int64  `json:"final-reads"`
-	Acceptable edn.List `json:"acceptable"` // closed ranges, ascending
+	Verdict
+	Errors     []*history.Op // the final reads that are wrong
+	FinalReads []int64
+	Acceptable []Range // the sums that a final read may show, ascending
 }
 
-// Counter checks that every final read is the sum of all acknowledged adds and
-// of some of those whose outcome is unknown. A read outside that set is proof
-// of an error. It misses nodes whose final read fails, and everything that
-// happens before the final reads.
-func Counter(h *history.History) (Verdict, error) {
+// MarshalEDN returns the map that results.edn shows.
+func (r *CounterResult) MarshalEDN() any {
+	var errors any // nil for none
+	if len(r.Errors) > 0 {
+		list := edn.List{}
+		for _, op := range r.Errors {
+			list = append(list, taggedOp(op))
+		}
+		errors = list
+	}
+	acceptable := edn.List{}
+	for _, a := range r.Acceptable {
+		acceptable = append(acceptable, []any{a.Low, a.High})
+	}
+	return ednMap("valid?", r.Valid.MarshalEDN(), "errors", errors, "final-reads", edn.Marshal(r.FinalReads), "acceptable", acceptable)
+}
+
+// Counter checks that every final read is the sum of all acknowledged adds and of
+// some of those whose outcome is unknown.
+//
+// Sound: increments are never undone, so a final read outside that set is proof of
+// an error. Incomplete: it misses nodes whose final read fails, and everything
+// that happens before the final reads. The verdict is Unknown if the history ends
+// before any final read was tried. If all of them failed it is Valid, as in
+// Maelstrom; strict mode reports the nodes.
+func Counter(h *history.History, o Options) (*CounterResult, error) {
+	acceptable, err := acceptableSums(h)
+	if err != nil {
+		return nil, err
+	}
+	r := &CounterResult{FinalReads: []int64{}, Acceptable: acceptable}
+	who := namesOf(o)
+	var details []string
+	tried := false
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if !op.Client() || !op.Final {
+			continue
+		}
+		tried = tried || op.Type != history.Invoke || h.Completion(op) != nil
+		if op.Type != history.OK {
+			continue
+		}
+		value, ok := op.Value.(int64)
+		if !ok {
+			return nil, &ShapeError{*op, "an integer, the value of the counter"}
+		}
+		r.FinalReads = append(r.FinalReads, value)
+		if !contains(acceptable, value) {
+			r.Errors = append(r.Errors, op)
+			details = append(details, fmt.Sprintf("%s read %d at %.3f s", who.process(op.Process), value, op.Time.Seconds()))
+		}
+	}
+	var ranges []string
+	for _, a := range acceptable {
+		ranges = append(ranges, a.String())
+	}
+	possible := strings.Join(ranges, " or ")
+	r.Summary = fmt.Sprintf("%s, possible sums: %s", count(len(r.FinalReads), "final read", "final reads"), possible)
+	switch {
+	case len(r.Errors) > 0:
+		r.Valid = Invalid
+		r.Findings = []Finding{{
+			Check:   "final-reads",
+			Summary: fmt.Sprintf("%d of %s not a possible sum; possible: %s", len(r.Errors), count(len(r.FinalReads), "final read is", "final reads are"), possible),
+			Details: firstFew(details),
+		}}
+	case !tried:
+		r.Findings = []Finding{{Check: "no-final-read", Summary: "the history has no final read, so nothing can be said about the value of the counter"}}
+	default:
+		r.Valid = Valid
+	}
+	return r, nil
+}
+
+// acceptableSums returns the sums of all acknowledged adds and any of those that
+// may have happened.
+func acceptableSums(h *history.History) ([]Range, error) {
 	sum := int64(0)
 	var unknown []int64
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.F != "add" || (op.Type != history.OK && op.Type != history.Info) {
+		if !op.Client() || op.F != "add" || op.Type == history.Fail {
+			continue
+		}
+		if op.Type == history.Invoke && h.Completion(op) != nil {
 			continue
 		}
 		delta, ok := op.Value.(int64)
 		if !ok {
-			return Verdict{}, &ShapeError{*op, "an integer, the number that was added"}
+			return nil, &ShapeError{*op, "an integer, the number that was added"}
 		}
 		if op.Type == history.OK {
 			sum += delta
@@ -40,79 +117,42 @@ func Counter(h *history.History) (Verdict, error) {
 			unknown = append(unknown, delta)
 		}
 	}
-	acceptable := []span{{sum, sum}}
+	acceptable := []Range{{sum, sum}}
 	for _, delta := range unknown {
 		acceptable = withShift(acceptable, delta)
 	}
-
-	r := CounterResult{FinalReads: []int64{}, Acceptable: edn.List{}}
-	var errors edn.List
-	var details []string
-	for i := range h.Ops {
-		op := &h.Ops[i]
-		if !op.Final || op.Type != history.OK {
-			continue
-		}
-		value, ok := op.Value.(int64)
-		if !ok {
-			return Verdict{}, &ShapeError{*op, "an integer, the value of the counter"}
-		}
-		r.FinalReads = append(r.FinalReads, value)
-		if !contains(acceptable, value) {
-			errors = append(errors, taggedOp(op))
-			details = append(details, fmt.Sprintf("process %d read %d at %.3f s", op.Process, value, op.Time.Seconds()))
-		}
-	}
-	if errors != nil {
-		r.Errors = errors
-		r.Valid = Invalid
-	}
-	var ranges []string
-	for _, a := range acceptable {
-		r.Acceptable = append(r.Acceptable, []any{a.low, a.high})
-		ranges = append(ranges, a.String())
-	}
-	v := Verdict{Valid: r.Valid, Fields: r, Summary: fmt.Sprintf("%d final reads, possible is %s", len(r.FinalReads), strings.Join(ranges, " or "))}
-	if r.Valid != Valid {
-		v.Findings = []Finding{{
-			Check: "final-reads",
-			Summary: fmt.Sprintf("%d of %d final reads are not a possible sum; possible is %s",
-				len(errors), len(r.FinalReads), strings.Join(ranges, " or ")),
-			Details: firstFew(details),
-		}}
-	}
-	return v, nil
+	return acceptable, nil
 }
 
-// span is a closed range of integers.
-type span struct{ low, high int64 }
+// Range is a closed range of integers.
+type Range struct{ Low, High int64 }
 
-func (s span) String() string {
-	if s.low == s.high {
-		return fmt.Sprint(s.low)
+func (r Range) String() string {
+	if r.Low == r.High {
+		return fmt.Sprint(r.Low)
 	}
-	return fmt.Sprintf("%d to %d", s.low, s.high)
+	return fmt.Sprintf("%d to %d", r.Low, r.High)
 }
 
-// withShift returns the union of spans and spans moved by delta, merged.
-func withShift(spans []span, delta int64) []span {
-	all := make([]span, 0, 2*len(spans))
-	for _, s := range spans {
-		all = append(all, s, span{s.low + delta, s.high + delta})
+// withShift returns the union of ranges and the ranges moved by delta, merged.
+func withShift(ranges []Range, delta int64) []Range {
+	all := make([]Range, 0, 2*len(ranges))
+	for _, r := range ranges {
+		all = append(all, r, Range{r.Low + delta, r.High + delta})
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].low < all[j].low })
+	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.Low, b.Low) })
 	merged := all[:1]
-	for _, s := range all[1:] {
-		if last := &merged[len(merged)-1]; s.low <= last.high+1 {
-			last.high = max(last.high, s.high)
+	for _, r := range all[1:] {
+		if last := &merged[len(merged)-1]; r.Low <= last.High+1 {
+			last.High = max(last.High, r.High)
 		} else {
-			merged = append(merged, s)
+			merged = append(merged, r)
 		}
 	}
 	return merged
 }
 
-func contains(spans []span, n int64) bool {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].high >= n })
-	return i < len(spans) && spans[i].low <= n
+func contains(ranges []Range, n int64) bool {
+	i, _ := slices.BinarySearchFunc(ranges, n, func(r Range, n int64) int { return cmp.Compare(r.High, n) })
+	return i < len(ranges) && ranges[i].Low <= n
 }

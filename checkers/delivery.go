@@ -104,7 +104,7 @@ func numbers(body []byte) []string {
 				walk(x)
 			}
 		case map[string]any:
-			for k, x := range v { // the order does not show
+			for k, x := range v { // into a set of deliveries: no order shows
 				out = append(out, k) // as in {"3": true}
 				walk(x)
 			}
@@ -125,7 +125,7 @@ type DeliveryResult struct {
 func (d *Delivery) Result() DeliveryResult {
 	r := DeliveryResult{Values: len(d.sent)}
 	var times []time.Duration
-	for value, nodes := range d.has { // the order does not show
+	for value, nodes := range d.has { // into a distribution: no order shows
 		if len(nodes) < d.nodes {
 			continue
 		}
@@ -136,8 +136,7 @@ func (d *Delivery) Result() DeliveryResult {
 		times = append(times, last-d.sent[value])
 	}
 	if r.Everywhere = len(times); r.Everywhere > 0 {
-		q := quantilesOf(times)
-		r.Latency = &q
+		r.Latency = QuantilesOf(times)
 	}
 	return r
 }

@@ -39,7 +39,7 @@ func TestDelivery(t *testing.T) {
 	if r.Values != 2 || r.Everywhere != 1 {
 		t.Fatalf("%v, want 1 of 2 values everywhere", r)
 	}
-	if r.Latency.Max != 200 {
-		t.Errorf("the last node had it after %v ms, want 200", r.Latency.Max)
+	if r.Latency.Max != 200*time.Millisecond {
+		t.Errorf("the last node had it after %v, want 200ms", r.Latency.Max)
 	}
 }

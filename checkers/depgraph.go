@@ -1,11 +1,10 @@
 package checkers
 
 import (
-	"fmt"
-	"sort"
-	"strings"
+	"cmp"
+	"maps"
+	"slices"
 
-	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
 
@@ -32,7 +31,7 @@ type edge struct {
 type reason struct{ key, value, next any }
 
 // depGraph is Adya's direct serialization graph: its vertices are transactions
-// that committed, or may have. Vertices are added first, then edges.
+// that committed, or may have. A vertex is an index into ops.
 type depGraph struct {
 	ops     []*history.Op
 	out     [][]edge
@@ -44,7 +43,7 @@ func newDepGraph(ops []*history.Op) *depGraph {
 	return &depGraph{ops: ops, out: make([][]edge, len(ops))}
 }
 
-// reason stores why edges hold, for link.
+// reason stores a reason and returns its index, for link.
 func (g *depGraph) reason(why reason) int32 {
 	g.reasons = append(g.reasons, why)
 	return int32(len(g.reasons) - 1)
@@ -58,13 +57,16 @@ func (g *depGraph) link(from, to int32, kind edgeKind, why int32) {
 	g.size++
 }
 
+// linkBare adds an edge that needs no reason.
 func (g *depGraph) linkBare(from, to int32, kind edgeKind) {
 	g.out[from] = append(g.out[from], edge{to, kind, -1})
 	g.size++
 }
 
-// linkRealtime adds an edge from each transaction to those that began after it
-// had been acknowledged, except where the order follows from other such edges.
+// linkRealtime adds an edge from each acknowledged transaction to those that began
+// after it had ended, except where the order follows from other such edges. A
+// transaction of unknown outcome has edges to it but none from it: it may take
+// effect at any time after it began.
 func (g *depGraph) linkRealtime(h *history.History) {
 	type event struct {
 		index  int // in the history
@@ -80,51 +82,28 @@ func (g *depGraph) linkRealtime(h *history.History) {
 		}
 		events = append(events, event{begin, int32(v), true})
 	}
-	sort.Slice(events, func(i, j int) bool { return events[i].index < events[j].index })
-	var frontier []int32 // acknowledged, and not before another acknowledged one
+	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.index, b.index) })
+	var frontier []int32 // acknowledged, and not followed by another acknowledged one
 	before := map[int32][]int32{}
 	for _, e := range events {
 		if e.begins {
-			before[e.vertex] = append([]int32(nil), frontier...)
+			before[e.vertex] = slices.Clone(frontier)
 			continue
 		}
 		for _, u := range before[e.vertex] {
 			g.linkBare(u, e.vertex, realtime)
 		}
 		if g.ops[e.vertex].Type == history.OK {
-			kept := frontier[:0]
-			for _, u := range frontier {
-				if !containsInt32(before[e.vertex], u) {
-					kept = append(kept, u)
-				}
-			}
-			frontier = append(kept, e.vertex)
+			frontier = slices.DeleteFunc(frontier, func(u int32) bool { return slices.Contains(before[e.vertex], u) })
+			frontier = append(frontier, e.vertex)
 		}
 		delete(before, e.vertex)
 	}
-	for _, v := range sortedVertices(before) { // they never completed
+	for _, v := range slices.Sorted(maps.Keys(before)) { // they never completed
 		for _, u := range before[v] {
 			g.linkBare(u, v, realtime)
 		}
 	}
-}
-
-func sortedVertices(m map[int32][]int32) []int32 {
-	out := make([]int32, 0, len(m))
-	for v := range m {
-		out = append(out, v)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
-	return out
-}
-
-func containsInt32(s []int32, x int32) bool {
-	for _, y := range s {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // linkProcesses adds an edge between transactions that follow each other in one
@@ -213,9 +192,7 @@ func (g *depGraph) components(within []int32, allowed edgeKind) [][]int32 {
 					at--
 				}
 				if len(stack)-at > 1 {
-					component := append([]int32(nil), stack[at:]...)
-					sort.Slice(component, func(i, j int) bool { return component[i] < component[j] })
-					out = append(out, component)
+					out = append(out, slices.Sorted(slices.Values(stack[at:])))
 				}
 				for _, u := range stack[at:] {
 					onStack[u] = false
@@ -224,331 +201,6 @@ func (g *depGraph) components(within []int32, allowed edgeKind) [][]int32 {
 			}
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+	slices.SortFunc(out, func(a, b []int32) int { return cmp.Compare(a[0], b[0]) })
 	return out
-}
-
-// cycleSpec describes a kind of cycle.
-type cycleSpec struct {
-	name    string
-	rels    edgeKind // edges that it consists of
-	closing edgeKind // one edge of this kind, from which the search begins
-	needs   edgeKind // at least one edge of this kind besides, if not 0
-
-	antiDeps antiDeps // what is said of its rw edges
-}
-
-// antiDeps is what a kind of cycle requires of its rw edges, of which the closing
-// edge is one.
-type antiDeps uint8
-
-const (
-	none        antiDeps = iota // no other rw edge
-	nonadjacent                 // at least two, and no two next to each other
-	adjacent                    // two next to each other
-)
-
-// cycleSpecs are the kinds of cycle in an order in which none implies an earlier
-// one.
-var cycleSpecs = func() []cycleSpec {
-	base := []cycleSpec{
-		{name: "G0", rels: ww, closing: ww},
-		{name: "G1c", rels: ww | wr, closing: wr},
-		{name: "G-single-item", rels: ww | wr, closing: rw},
-		{name: "G-nonadjacent-item", rels: ww | wr | rw, closing: rw, antiDeps: nonadjacent},
-		{name: "G2-item", rels: ww | wr | rw, closing: rw, antiDeps: adjacent},
-	}
-	specs := base
-	for _, variant := range []struct {
-		name string
-		kind edgeKind
-	}{{"process", process}, {"realtime", realtime}} {
-		for _, s := range base {
-			s.name += "-" + variant.name
-			s.rels |= variant.kind
-			s.needs = variant.kind
-			specs = append(specs, s)
-		}
-	}
-	return specs
-}()
-
-// cycle is a path of edges that ends where it begins.
-type cycle struct {
-	start int32
-	edges []edge
-}
-
-// searchBudget bounds the work for one kind of cycle in one component, in visited
-// edges. A search that exhausts it says so.
-const searchBudget = 40_000_000
-
-// cycles finds, for every component, a short cycle of each kind that no cycle
-// found before implies. It reports whether all searches came to an end.
-func (g *depGraph) cycles() (found map[string][]cycle, complete bool) {
-	found, complete = map[string][]cycle{}, true
-	kinds := edgeKind(0)
-	for _, out := range g.out {
-		for _, e := range out {
-			kinds |= e.kind
-		}
-	}
-	s := &cycleSearch{graph: g}
-	for _, component := range g.components(nil, kinds) {
-		implied := map[string]bool{}
-		for _, spec := range cycleSpecs {
-			if implied[spec.name] || spec.needs&^kinds != 0 {
-				continue
-			}
-			c, exhausted := s.find(component, spec)
-			complete = complete && !exhausted
-			if c != nil {
-				found[spec.name] = append(found[spec.name], *c)
-				for name := range impliedAnomalies.reach(spec.name) {
-					implied[name] = true
-				}
-			}
-		}
-	}
-	return found, complete
-}
-
-// cycleSearch holds the memory that searches share.
-type cycleSearch struct {
-	graph  *depGraph
-	member []int32 // the id of the part that a vertex belongs to
-	parts  int32
-	seen   []uint32 // by state: the search that visited it
-	from   []step
-	search uint32
-}
-
-// A state of a search is a vertex and what the path to it contains.
-const (
-	lastRW   = 1 << iota // its last edge is rw
-	anotherR             // it has an rw edge besides the closing one
-	adjacentRW
-	hasNeeded
-	stateBits = 4
-)
-
-type step struct {
-	state int32
-	edge  edge
-}
-
-// startsPerSearch is from how many vertices a search goes on after a first
-// success, to find a shorter cycle.
-const startsPerSearch = 32
-
-// find returns a short cycle of a kind within a component.
-func (s *cycleSearch) find(component []int32, spec cycleSpec) (best *cycle, exhausted bool) {
-	g := s.graph
-	if s.member == nil {
-		s.member = make([]int32, len(g.ops))
-		s.seen = make([]uint32, len(g.ops)<<stateBits)
-		s.from = make([]step, len(g.ops)<<stateBits)
-	}
-	// No cycle leaves a component of the edges that it may use.
-	budget := searchBudget
-	tried := 0
-	for _, part := range g.components(component, spec.rels|spec.closing) {
-		s.parts++
-		for _, v := range part {
-			s.member[v] = s.parts
-		}
-		closings := map[int32][]edge{} // by the vertex that they lead to; edge.to is where they come from
-		var starts []int32
-		for _, u := range part {
-			for _, e := range g.out[u] {
-				if e.kind == spec.closing && s.member[e.to] == s.parts {
-					if closings[e.to] == nil {
-						starts = append(starts, e.to)
-					}
-					closings[e.to] = append(closings[e.to], edge{u, e.kind, e.why})
-				}
-			}
-		}
-		sort.Slice(starts, func(i, j int) bool { return starts[i] < starts[j] })
-		for _, v := range starts {
-			if best != nil && (tried >= startsPerSearch || len(best.edges) == 2) {
-				return best, false
-			}
-			c := s.from1(v, closings[v], spec, &budget)
-			if c != nil && (best == nil || len(c.edges) < len(best.edges)) {
-				best = c
-			}
-			if best != nil {
-				tried++
-			}
-			if budget <= 0 {
-				return best, best == nil
-			}
-		}
-	}
-	return best, false
-}
-
-// from1 searches breadth first from v for a vertex with a closing edge to v.
-func (s *cycleSearch) from1(v int32, closings []edge, spec cycleSpec, budget *int) *cycle {
-	g := s.graph
-	closing := map[int32]edge{}
-	for _, e := range closings {
-		closing[e.to] = e
-	}
-	s.search++
-	begin := v << stateBits
-	if spec.closing == rw {
-		begin |= lastRW
-	}
-	s.seen[begin] = s.search
-	queue := []int32{begin}
-	for len(queue) > 0 && *budget > 0 {
-		state := queue[0]
-		queue = queue[1:]
-		u, flags := state>>stateBits, state&(1<<stateBits-1)
-		for _, e := range g.out[u] {
-			*budget--
-			if e.kind&spec.rels == 0 || s.member[e.to] != s.parts {
-				continue
-			}
-			next, ok := advance(flags, e.kind, spec)
-			if !ok {
-				continue
-			}
-			to := e.to<<stateBits | next
-			if s.seen[to] == s.search {
-				continue
-			}
-			s.seen[to] = s.search
-			s.from[to] = step{state, e}
-			if last, ok := closing[e.to]; ok && closes(next, spec) {
-				if c := s.path(begin, to, edge{v, last.kind, last.why}); c != nil {
-					return c
-				}
-			}
-			if e.to != v {
-				queue = append(queue, to)
-			}
-		}
-	}
-	return nil
-}
-
-// advance returns what a path contains after one more edge, and false if the
-// edge is not allowed there.
-func advance(flags int32, kind edgeKind, spec cycleSpec) (int32, bool) {
-	next := flags &^ lastRW
-	if kind&spec.needs != 0 {
-		next |= hasNeeded
-	}
-	if kind == rw {
-		if flags&lastRW != 0 {
-			if spec.antiDeps == nonadjacent {
-				return 0, false
-			}
-			next |= adjacentRW
-		}
-		next |= lastRW | anotherR
-	}
-	return next, true
-}
-
-// closes reports whether a path can end with the closing edge.
-func closes(flags int32, spec cycleSpec) bool {
-	if spec.needs != 0 && flags&hasNeeded == 0 {
-		return false
-	}
-	switch spec.antiDeps {
-	case nonadjacent:
-		return flags&anotherR != 0 && flags&lastRW == 0
-	case adjacent:
-		return flags&(adjacentRW|lastRW) != 0 && flags&anotherR != 0
-	}
-	return true
-}
-
-// path returns the cycle that was found, or nil if it visits a vertex twice: then
-// it is made of smaller cycles, which other searches find.
-func (s *cycleSearch) path(begin, end int32, last edge) *cycle {
-	c := &cycle{start: begin >> stateBits}
-	visited := map[int32]bool{}
-	for state := end; state != begin; state = s.from[state].state {
-		if v := state >> stateBits; visited[v] || v == c.start {
-			return nil
-		} else {
-			visited[v] = true
-		}
-		c.edges = append(c.edges, s.from[state].edge)
-	}
-	for i, j := 0, len(c.edges)-1; i < j; i, j = i+1, j-1 {
-		c.edges[i], c.edges[j] = c.edges[j], c.edges[i]
-	}
-	c.edges = append(c.edges, last)
-	return c
-}
-
-// vertices returns the vertices of a cycle in order, the first one again at the
-// end.
-func (c *cycle) vertices() []int32 {
-	out := []int32{c.start}
-	for _, e := range c.edges {
-		out = append(out, e.to)
-	}
-	return out
-}
-
-// explain puts a cycle into words.
-func (g *depGraph) explain(c *cycle, words func(kind edgeKind, why reason, a, b string) string) string {
-	var b strings.Builder
-	path := c.vertices()
-	for i, v := range path[:len(path)-1] {
-		op := g.ops[v]
-		fmt.Fprintf(&b, "T%d: process %d at %.3f s  %s\n", i+1, op.Process, op.Time.Seconds(), edn.String(op.Value))
-	}
-	for i, e := range c.edges {
-		from, to := i+1, i+2
-		if i == len(c.edges)-1 {
-			to = 1
-		}
-		a, z := fmt.Sprintf("T%d", from), fmt.Sprintf("T%d", to)
-		why := ""
-		switch e.kind {
-		case process:
-			why = fmt.Sprintf("process %d ran %s and then %s", g.ops[path[i]].Process, a, z)
-		case realtime:
-			why = fmt.Sprintf("%s ended before %s began", a, z)
-		default:
-			why = words(e.kind, g.reasons[e.why], a, z)
-		}
-		fmt.Fprintf(&b, "%s < %s: %s", a, z, why)
-		if i < len(c.edges)-1 {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
-}
-
-func (k edgeKind) String() string {
-	return map[edgeKind]string{ww: "ww", wr: "wr", rw: "rw", process: "process", realtime: "realtime"}[k]
-}
-
-// marshal is a cycle as results.edn shows it.
-func (g *depGraph) marshal(c *cycle, name string) edn.Map {
-	var ops, steps []any
-	for _, v := range c.vertices() {
-		ops = append(ops, taggedOp(g.ops[v]))
-	}
-	for _, e := range c.edges {
-		step := ednMap("type", edn.Keyword(e.kind.String()))
-		if e.why >= 0 {
-			r := g.reasons[e.why]
-			step = append(step, ednMap("key", r.key, "value", r.value)...)
-			if e.kind != wr {
-				step = append(step, edn.Entry{Key: edn.Keyword("value'"), Value: r.next})
-			}
-		}
-		steps = append(steps, step)
-	}
-	return ednMap("cycle", ops, "steps", steps, "type", edn.Keyword(name))
 }

@@ -1,160 +1,248 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
 
-// Kafka checks append-only logs: clients send messages to keys and poll them
-// with their offsets. It finds the anomalies of Jepsen's kafka checker
-// (Maelstrom's doc/workloads.md describes them); all of them make a run invalid
-// save int-send-skip and G0, which transactional logs allow.
-//
-// Each anomaly is proof that the nodes contradict each other or themselves. What
-// it can miss: messages that only some nodes have, commits that are forgotten,
-// and skips across an assign.
-func Kafka(h *history.History) (Verdict, error) {
-	k, err := newKafkaHistory(h)
-	if err != nil {
-		return Verdict{}, err
-	}
-	errs := kafkaErrors{}
-	errs.add("duplicate", k.duplicates())
-	errs.add("inconsistent-offsets", k.inconsistentOffsets())
-	errs.add("G1a", k.abortedReads())
-	errs.add("lost-write", k.lostWrites())
-	errs.add("precommitted-read", k.precommittedReads())
-	k.withinPolls(errs)
-	k.withinSends(errs)
-	k.betweenPolls(errs)
-	errs.add("nonmonotonic-send", k.betweenSends())
-	k.cycles(errs)
-	unseen := k.unseen()
-	if unseen != nil {
-		errs["unseen"] = unseen
-	}
-	return k.verdict(errs), nil
+// KafkaResult lists the anomalies of a history of logs.
+type KafkaResult struct {
+	Verdict
+	Lag           Lag
+	ErrorTypes    []string // the names of the anomalies that were found, in order
+	BadErrorTypes []string // of these, the ones that make the run invalid
+	Anomalies     []KafkaAnomalies
+	Unseen        *Unseen // nil if every acknowledged message was polled
+	InfoTxnCauses []any   // the distinct errors of operations with unknown outcome
+
 }
 
-// kafkaError is one anomaly: its fields in Jepsen's words, how bad it is among
-// its kind, and an explanation.
-type kafkaError struct {
-	fields   edn.Map
-	severity int // of the errors shown, the highest come first
-	text     string
+// Lag is how far the poll that was farthest behind lagged: the time between the
+// moment when the newest message that it could know of was superseded, and the
+// moment when the poll began.
+type Lag struct {
+	Lag     time.Duration
+	Time    time.Duration // when the poll began, since the start of the run
+	Process int
+	Key     any
+	found   bool
 }
 
-type kafkaErrors map[string][]kafkaError
-
-func (e kafkaErrors) add(name string, errs []kafkaError) {
-	if len(errs) > 0 {
-		e[name] = append(e[name], errs...)
-	}
+// KafkaAnomalies are the anomalies of one kind.
+type KafkaAnomalies struct {
+	Name     string // such as lost-write
+	Count    int
+	Examples []KafkaAnomaly // at most eight, the gravest first
 }
 
-// kafkaAllowed are the errors that do not make a run invalid.
-var kafkaAllowed = map[string]bool{"int-send-skip": true, "G0": true, "G0-process": true, "G0-realtime": true}
+// KafkaAnomaly is one contradiction.
+type KafkaAnomaly struct {
+	Fields edn.Map // in the form of Jepsen's results
+	Text   string  // an explanation for people
+	rank   int     // of the anomalies of one kind, those with the highest are shown
+}
 
-// shownErrors is how many errors of a kind the results hold.
-const shownErrors = 8
+// Unseen are acknowledged messages that nobody polled until the end.
+type Unseen struct {
+	Time     time.Duration // of the last acknowledgement, since the start of the run
+	Counts   edn.Map       // key → number of messages
+	Messages edn.Map       // key → the messages, at most 32
+	details  []string
+}
 
-func (k *kafkaHistory) verdict(errs kafkaErrors) Verdict {
-	key := func(s string) any { return edn.Keyword(s) }
-	types, bad := edn.List{}, edn.List{}
-	var findings []Finding
-	fields := edn.Map{}
-	for _, name := range sortedNames(errs) {
-		types = append(types, key(name))
-		list := errs[name]
-		if !kafkaAllowed[name] {
-			bad = append(bad, key(name))
-			findings = append(findings, kafkaFinding(name, list))
-		}
-		if name == "unseen" {
-			fields = append(fields, edn.Entry{Key: key(name), Value: list[0].fields})
-			continue
-		}
-		sort.SliceStable(list, func(i, j int) bool { return list[i].severity > list[j].severity })
+// MarshalEDN returns the map that results.edn shows.
+func (r *KafkaResult) MarshalEDN() any {
+	m := ednMap("valid?", r.Valid.MarshalEDN(), "worst-realtime-lag", r.Lag.MarshalEDN(),
+		"bad-error-types", keywordList(r.BadErrorTypes), "error-types", keywordList(r.ErrorTypes), "info-txn-causes", edn.List(r.InfoTxnCauses))
+	for _, a := range r.Anomalies {
 		shown := edn.List{}
-		for _, e := range list[:min(len(list), shownErrors)] {
-			shown = append(shown, e.fields)
+		for _, e := range a.Examples {
+			shown = append(shown, e.Fields)
 		}
-		fields = append(fields, edn.Entry{Key: key(name), Value: edn.Map{{Key: key("count"), Value: int64(len(list))}, {Key: key("errs"), Value: shown}}})
+		m = append(m, ednMap(a.Name, ednMap("count", int64(a.Count), "errs", shown))...)
 	}
-	v := Verdict{Valid: validIf(len(bad) == 0), Findings: findings}
-	if len(k.invented) > 0 && v.Valid == Valid {
-		v.Valid = Unknown
-		v.Findings = append(v.Findings, Finding{Check: "invented", Summary: fmt.Sprintf("%d polled messages were sent by nobody", len(k.invented)), Details: firstFew(k.invented)})
-	}
-	v.Fields = append(edn.Map{
-		{Key: key("valid?"), Value: v.Valid.MarshalEDN()},
-		{Key: key("worst-realtime-lag"), Value: k.worstRealtimeLag()},
-		{Key: key("bad-error-types"), Value: bad},
-		{Key: key("error-types"), Value: types},
-		{Key: key("info-txn-causes"), Value: k.infoCauses()},
-	}, fields...)
-	v.Summary = fmt.Sprintf("%d messages in %d keys", k.sent, len(k.keys))
-	if len(bad) > 0 {
-		var words []string
-		for _, b := range bad {
-			words = append(words, string(b.(edn.Keyword)))
-		}
-		v.Summary += ": " + strings.Join(words, ", ")
-	}
-	return v
-}
-
-var kafkaWords = map[string]string{
-	"duplicate":             "messages are at more than one offset",
-	"inconsistent-offsets":  "offsets have more than one message",
-	"G1a":                   "polls returned messages whose send had failed",
-	"lost-write":            "acknowledged messages are missing, though later ones were polled",
-	"precommitted-read":     "transactions polled what they themselves sent",
-	"int-poll-skip":         "polls left out messages in their middle",
-	"int-nonmonotonic-poll": "polls returned messages out of order",
-	"int-nonmonotonic-send": "transactions sent messages out of order",
-	"poll-skip":             "polls began beyond where the client's last poll ended",
-	"nonmonotonic-poll":     "polls began before where the client's last poll ended",
-	"nonmonotonic-send":     "sends got an offset below that of the client's last send",
-	"unseen":                "keys have acknowledged messages that nobody ever polled",
-}
-
-func kafkaFinding(name string, list []kafkaError) Finding {
-	words, ok := kafkaWords[name]
-	if !ok {
-		words = "cycles of dependencies between operations"
-	}
-	n := len(list)
-	if name == "unseen" {
-		counts, _ := list[0].fields.Get(edn.Keyword("unseen"))
-		n = len(counts.(edn.Map))
-	}
-	var details []string
-	var about []any
-	if key, ok := list[0].fields.Get(edn.Keyword("key")); ok {
-		about = []any{key}
-	}
-	for _, e := range list {
-		details = append(details, e.text)
-	}
-	return Finding{Check: name, Summary: fmt.Sprintf("%d %s", n, words), Details: firstFew(details), About: about}
-}
-
-func seconds(ns int64) float64 { return float64(ns) / 1e9 }
-
-func ednMap(keysAndValues ...any) edn.Map {
-	m := make(edn.Map, 0, len(keysAndValues)/2)
-	for i := 0; i < len(keysAndValues); i += 2 {
-		m = append(m, edn.Entry{Key: edn.Keyword(keysAndValues[i].(string)), Value: keysAndValues[i+1]})
+	if u := r.Unseen; u != nil {
+		m = append(m, ednMap("unseen", ednMap("time", int64(u.Time), "unseen", u.Counts, "messages", u.Messages))...)
 	}
 	return m
 }
 
-// describeOp names an operation: "process 3 at 4.210 s".
-func describeOp(op *history.Op) string {
-	return fmt.Sprintf("process %d at %.3f s", op.Process, op.Time.Seconds())
+// MarshalEDN returns the map that results.edn shows, with times in seconds.
+func (l Lag) MarshalEDN() any {
+	if !l.found {
+		return ednMap("time", 0.0, "lag", 0.0)
+	}
+	return ednMap("time", seconds(l.Time), "process", int64(l.Process), "key", l.Key, "lag", seconds(l.Lag))
+}
+
+func seconds(d time.Duration) float64 { return float64(d) / 1e9 }
+
+// Kafka checks append-only logs: clients send messages to keys and poll them
+// with their offsets. It finds the anomalies of Jepsen's kafka checker
+// (Maelstrom's doc/workloads.md describes them); all of them make a run invalid
+// except int-send-skip and G0, which transactional logs allow.
+//
+// Sound: each anomaly is a contradiction among the nodes' answers. Incomplete: it
+// misses messages that only some nodes have, commits that are forgotten, and
+// skips across an assign. The verdict is Unknown if nothing was sent and nothing
+// polled, and if messages were polled that nobody sent.
+func Kafka(h *history.History, o Options) (*KafkaResult, error) {
+	k, err := newKafkaHistory(h, namesOf(o))
+	if err != nil {
+		return nil, err
+	}
+	found := kafkaAnomalies{}
+	found.add("duplicate", k.duplicates())
+	found.add("inconsistent-offsets", k.inconsistentOffsets())
+	found.add("G1a", k.abortedReads())
+	found.add("lost-write", k.lostWrites())
+	found.add("precommitted-read", k.precommittedReads())
+	k.withinPolls(found)
+	k.withinSends(found)
+	k.betweenPolls(found)
+	found.add("nonmonotonic-send", k.betweenSends())
+	k.cycles(found)
+	return k.result(found, k.unseen()), nil
+}
+
+// kafkaAnomalies are the anomalies by name.
+type kafkaAnomalies map[string][]KafkaAnomaly
+
+func (a kafkaAnomalies) add(name string, found []KafkaAnomaly) {
+	if len(found) > 0 {
+		a[name] = append(a[name], found...)
+	}
+}
+
+// kafkaAllowed are the anomalies that do not make a run invalid.
+var kafkaAllowed = map[string]bool{"int-send-skip": true, "G0": true, "G0-process": true, "G0-realtime": true}
+
+// shownExamples is how many anomalies of a kind the results hold.
+const shownExamples = 8
+
+func (k *kafkaHistory) result(found kafkaAnomalies, unseen *Unseen) *KafkaResult {
+	r := &KafkaResult{Lag: k.worstRealtimeLag(), Unseen: unseen, InfoTxnCauses: k.infoCauses()}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		list := found[name]
+		slices.SortStableFunc(list, func(a, b KafkaAnomaly) int { return cmp.Compare(b.rank, a.rank) })
+		r.Anomalies = append(r.Anomalies, KafkaAnomalies{name, len(list), list[:min(len(list), shownExamples)]})
+		r.ErrorTypes = append(r.ErrorTypes, name)
+		if !kafkaAllowed[name] {
+			r.Findings = append(r.Findings, kafkaFinding(name, list))
+		}
+	}
+	if unseen != nil {
+		r.ErrorTypes = append(r.ErrorTypes, "unseen")
+		r.Findings = append(r.Findings, Finding{
+			Check:   "unseen",
+			Summary: count(len(unseen.Counts), "key has", "keys have") + " acknowledged messages that nobody ever polled",
+			Details: firstFew(unseen.details),
+		})
+	}
+	for _, f := range r.Findings {
+		r.BadErrorTypes = append(r.BadErrorTypes, f.Check)
+	}
+	switch {
+	case len(r.Findings) > 0:
+		r.Valid = Invalid
+	case len(k.invented) > 0:
+		r.Findings = []Finding{{Check: "invented", Summary: count(len(k.invented), "polled message was", "polled messages were") + " sent by nobody", Details: firstFew(k.invented)}}
+	case k.sent == 0 && k.polled == 0:
+		r.Findings = []Finding{{Check: "unused", Summary: "no message was sent and none was polled, so nothing can be said"}}
+	default:
+		r.Valid = Valid
+	}
+	r.Summary = count(k.sent, "message", "messages") + " in " + count(len(k.keys), "key", "keys")
+	if len(r.BadErrorTypes) > 0 {
+		r.Summary += ": " + strings.Join(r.BadErrorTypes, ", ")
+	}
+	return r
+}
+
+// kafkaWords say what each anomaly is, for one and for several of them.
+var kafkaWords = map[string][2]string{
+	"duplicate":             {"message is at more than one offset", "messages are at more than one offset"},
+	"inconsistent-offsets":  {"offset has more than one message", "offsets have more than one message"},
+	"G1a":                   {"poll returned a message whose send had failed", "polls returned messages whose send had failed"},
+	"lost-write":            {"acknowledged message is missing, though a later one was polled", "acknowledged messages are missing, though later ones were polled"},
+	"precommitted-read":     {"transaction polled what it sent itself", "transactions polled what they sent themselves"},
+	"int-poll-skip":         {"poll left out messages in its middle", "polls left out messages in their middle"},
+	"int-nonmonotonic-poll": {"poll returned messages out of order", "polls returned messages out of order"},
+	"int-nonmonotonic-send": {"transaction sent messages that got descending offsets", "transactions sent messages that got descending offsets"},
+	"poll-skip":             {"poll began beyond where the client's last poll had ended", "polls began beyond where the client's last poll had ended"},
+	"nonmonotonic-poll":     {"poll began before where the client's last poll had ended", "polls began before where the client's last poll had ended"},
+	"nonmonotonic-send":     {"send got an offset below that of the client's last send", "sends got an offset below that of the client's last send"},
+}
+
+func kafkaFinding(name string, list []KafkaAnomaly) Finding {
+	words, ok := kafkaWords[name]
+	if !ok {
+		words = [2]string{"cycle of dependencies between operations", "cycles of dependencies between operations"}
+	}
+	f := Finding{Check: name, Summary: count(len(list), words[0], words[1])}
+	if key, ok := list[0].Fields.Get(edn.Keyword("key")); ok {
+		f.About = []any{key}
+	}
+	var details []string
+	for _, a := range list {
+		details = append(details, a.Text)
+	}
+	f.Details = firstFew(details)
+	return f
+}
+
+// infoCauses returns the distinct errors of operations with unknown outcome.
+func (k *kafkaHistory) infoCauses() []any {
+	causes := []any{}
+	known := map[any]bool{}
+	for i := range k.ops {
+		if o := k.ops[i].op; o.Type == history.Info {
+			if id := mapKey(o.Error); !known[id] {
+				known[id] = true
+				causes = append(causes, o.Error)
+			}
+		}
+	}
+	return causes
+}
+
+// unseen finds acknowledged messages that nobody polled until the end.
+func (k *kafkaHistory) unseen() *Unseen {
+	u := &Unseen{}
+	missing := map[*kafkaLog][]any{}
+	for i := range k.ops {
+		o := &k.ops[i]
+		if o.op.Type != history.OK {
+			continue
+		}
+		u.Time = o.op.Time
+		for _, s := range o.sends {
+			if m := &s.log.messages[s.msg]; !m.okRead && m.writer == o {
+				missing[s.log] = append(missing[s.log], m.value)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for _, l := range k.keys {
+		values := missing[l]
+		if len(values) == 0 {
+			continue
+		}
+		edn.Sort(values)
+		u.Counts = append(u.Counts, edn.Entry{Key: l.key, Value: int64(len(values))})
+		u.Messages = append(u.Messages, edn.Entry{Key: l.key, Value: edn.List(values[:min(32, len(values))])})
+		u.details = append(u.details, fmt.Sprintf("key %s: %s", edn.Brief(l.key, shown), listOf(values)))
+	}
+	edn.SortMap(u.Counts)
+	edn.SortMap(u.Messages)
+	return u
 }

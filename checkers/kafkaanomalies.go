@@ -2,6 +2,7 @@ package checkers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 	"glomers/checkers/history"
 )
 
-func (k *kafkaHistory) duplicates() (errs []kafkaError) {
+func (k *kafkaHistory) duplicates() (found []KafkaAnomaly) {
 	for _, l := range k.keys {
 		count := map[int32][]any{}
 		for _, offset := range l.offsets {
@@ -20,17 +21,17 @@ func (k *kafkaHistory) duplicates() (errs []kafkaError) {
 		for msg := range l.messages {
 			if offsets := count[int32(msg)]; len(offsets) > 1 {
 				value := l.messages[msg].value
-				errs = append(errs, kafkaError{
-					fields: ednMap("key", l.key, "value", value, "count", int64(len(offsets)), "offsets", offsets), severity: -len(offsets),
-					text: fmt.Sprintf("key %s: message %s is at the offsets %s", edn.String(l.key), edn.String(value), edn.String(offsets)),
+				found = append(found, KafkaAnomaly{
+					Fields: ednMap("key", l.key, "value", value, "count", int64(len(offsets)), "offsets", offsets), rank: -len(offsets),
+					Text: fmt.Sprintf("key %s: message %s is at the offsets %s", edn.Brief(l.key, shown), edn.Brief(value, shown), edn.Brief(offsets, shown)),
 				})
 			}
 		}
 	}
-	return errs
+	return found
 }
 
-func (k *kafkaHistory) inconsistentOffsets() (errs []kafkaError) {
+func (k *kafkaHistory) inconsistentOffsets() (found []KafkaAnomaly) {
 	for _, l := range k.keys {
 		for i, offset := range l.offsets {
 			if at := l.at[offset]; len(at) > 1 {
@@ -39,17 +40,17 @@ func (k *kafkaHistory) inconsistentOffsets() (errs []kafkaError) {
 					values = append(values, l.messages[msg].value)
 				}
 				edn.Sort(values)
-				errs = append(errs, kafkaError{
-					fields: ednMap("key", l.key, "offset", offset, "index", int64(i), "values", values), severity: -len(at),
-					text: fmt.Sprintf("key %s: offset %d has the messages %s", edn.String(l.key), offset, strings.Trim(edn.String(values), "#{}")),
+				found = append(found, KafkaAnomaly{
+					Fields: ednMap("key", l.key, "offset", offset, "index", int64(i), "values", values), rank: -len(at),
+					Text: fmt.Sprintf("key %s: offset %d has the messages %s", edn.Brief(l.key, shown), offset, strings.Trim(edn.Brief(values, shown), "#{}")),
 				})
 			}
 		}
 	}
-	return errs
+	return found
 }
 
-func (k *kafkaHistory) abortedReads() (errs []kafkaError) {
+func (k *kafkaHistory) abortedReads() (found []KafkaAnomaly) {
 	for i := range k.ops {
 		o := &k.ops[i]
 		if o.op.Type != history.OK {
@@ -58,39 +59,39 @@ func (k *kafkaHistory) abortedReads() (errs []kafkaError) {
 		for _, p := range o.polls {
 			for _, pair := range p.pairs {
 				if m := &p.log.messages[pair.msg]; m.failed {
-					errs = append(errs, kafkaError{
-						fields: ednMap("key", p.log.key, "value", m.value, "writer", taggedOp(m.writer.op), "reader", taggedOp(o.op)),
-						text: fmt.Sprintf("key %s: the send of %s failed (%s), but process %d polled it at %.3f s",
-							edn.String(p.log.key), edn.String(m.value), describeOp(m.writer.op), o.op.Process, o.op.Time.Seconds()),
+					found = append(found, KafkaAnomaly{
+						Fields: ednMap("key", p.log.key, "value", m.value, "writer", taggedOp(m.writer.op), "reader", taggedOp(o.op)),
+						Text: fmt.Sprintf("key %s: the send of %s failed (%s), but %s polled it at %.3f s",
+							edn.Brief(p.log.key, shown), edn.Brief(m.value, shown), k.who.op(m.writer.op), k.who.process(o.op.Process), o.op.Time.Seconds()),
 					})
 				}
 			}
 		}
 	}
-	return errs
+	return found
 }
 
-func (k *kafkaHistory) precommittedReads() (errs []kafkaError) {
+func (k *kafkaHistory) precommittedReads() (found []KafkaAnomaly) {
 	for i := range k.ops {
 		o := &k.ops[i]
 		for _, s := range o.sends {
 			for _, p := range o.polls {
 				if p.log == s.log && slices.ContainsFunc(p.pairs, func(pair kafkaPair) bool { return pair.msg == s.msg }) {
 					value := s.log.messages[s.msg].value
-					errs = append(errs, kafkaError{
-						fields: ednMap("op", taggedOp(o.op), "key", s.log.key, "value", value),
-						text:   fmt.Sprintf("%s polled its own message %s of key %s", describeOp(o.op), edn.String(value), edn.String(s.log.key)),
+					found = append(found, KafkaAnomaly{
+						Fields: ednMap("op", taggedOp(o.op), "key", s.log.key, "value", value),
+						Text:   fmt.Sprintf("%s polled its own message %s of key %s", k.who.op(o.op), edn.Brief(value, shown), edn.Brief(s.log.key, shown)),
 					})
 				}
 			}
 		}
 	}
-	return errs
+	return found
 }
 
 // lostWrites finds messages that must have been polled, since one that comes
 // after them was.
-func (k *kafkaHistory) lostWrites() (errs []kafkaError) {
+func (k *kafkaHistory) lostWrites() (found []KafkaAnomaly) {
 	for _, l := range k.keys {
 		bound := int32(-1)
 		for i := range l.messages {
@@ -109,20 +110,20 @@ func (k *kafkaHistory) lostWrites() (errs []kafkaError) {
 			if m.last < 0 || m.last > bound || m.okRead || m.writer == nil || !m.writer.committed() {
 				continue
 			}
-			errs = append(errs, kafkaError{
-				fields: ednMap("key", l.key, "value", m.value, "index", int64(m.first), "max-read-index", int64(bound),
+			found = append(found, KafkaAnomaly{
+				Fields: ednMap("key", l.key, "value", m.value, "index", int64(m.first), "max-read-index", int64(bound),
 					"writer", taggedOp(m.writer.op), "max-read", taggedOp(highest.reader.op)),
-				text: fmt.Sprintf("key %s: message %s was acknowledged to process %d at %.3f s at offset %d, and nobody polled it, but %s, after it at offset %d, was polled by process %d at %.3f s",
-					edn.String(l.key), edn.String(m.value), m.writer.op.Process, m.writer.op.Time.Seconds(), l.offsets[m.first],
-					edn.String(highest.value), l.offsets[bound], highest.reader.op.Process, highest.reader.op.Time.Seconds()),
+				Text: fmt.Sprintf("key %s: message %s was acknowledged to %s with offset %d, and nobody polled it, but %s, after it at offset %d, was polled by %s",
+					edn.Brief(l.key, shown), edn.Brief(m.value, shown), k.who.op(m.writer.op), l.offsets[m.first],
+					edn.Brief(highest.value, shown), l.offsets[bound], k.who.op(highest.reader.op)),
 			})
 		}
 	}
-	return errs
+	return found
 }
 
-// step is the way from one message to the next that a client saw: how many
-// positions it goes on, 1 if that is unknown.
+// step returns how many positions of the log lie from message a to message b, 1 if
+// the position of either is not known.
 func (l *kafkaLog) step(a, b int32) int32 {
 	i, j := l.messages[a].position, l.messages[b].position
 	if i < 0 || j < 0 {
@@ -144,63 +145,53 @@ func (l *kafkaLog) values(a, b int32) []any {
 	return []any{l.messages[a].value, l.messages[b].value}
 }
 
-// within compares neighbours among the messages of one operation.
-func (l *kafkaLog) within(o *kafkaOp, a, b int32, what string, errs kafkaErrors) {
+// within compares neighbours among the messages of one operation, a poll or a send
+// as what says.
+func (k *kafkaHistory) within(l *kafkaLog, o *kafkaOp, a, b int32, what string, found kafkaAnomalies) {
 	delta := l.step(a, b)
 	values := l.values(a, b)
 	switch {
 	case delta > 1:
 		skipped := l.skipped(a, b)
-		errs.add("int-"+what+"-skip", []kafkaError{{
-			fields:   ednMap("key", l.key, "values", values, "delta", int64(delta), "skipped", skipped, "op", taggedOp(o.op)),
-			severity: int(delta),
-			text: fmt.Sprintf("key %s: in the %s of process %d at %.3f s, %s follows %s, but %s lies between them", edn.String(l.key), what,
-				o.op.Process, o.op.Time.Seconds(), edn.String(values[1]), edn.String(values[0]), listOf(skipped)),
+		found.add("int-"+what+"-skip", []KafkaAnomaly{{
+			Fields: ednMap("key", l.key, "values", values, "delta", int64(delta), "skipped", skipped, "op", taggedOp(o.op)),
+			rank:   int(delta),
+			Text: fmt.Sprintf("key %s: in the %s of %s, %s follows %s, but %s lies between them", edn.Brief(l.key, shown), what,
+				k.who.op(o.op), edn.Brief(values[1], shown), edn.Brief(values[0], shown), listOf(skipped)),
 		}})
 	case delta < 1:
-		errs.add("int-nonmonotonic-"+what, []kafkaError{{
-			fields:   ednMap("key", l.key, "values", values, "delta", int64(delta), "op", taggedOp(o.op)),
-			severity: -int(delta),
-			text: fmt.Sprintf("key %s: in the %s of process %d at %.3f s, %s follows %s, against the order of the log", edn.String(l.key), what,
-				o.op.Process, o.op.Time.Seconds(), edn.String(values[1]), edn.String(values[0])),
+		found.add("int-nonmonotonic-"+what, []KafkaAnomaly{{
+			Fields: ednMap("key", l.key, "values", values, "delta", int64(delta), "op", taggedOp(o.op)),
+			rank:   -int(delta),
+			Text: fmt.Sprintf("key %s: in the %s of %s, %s follows %s, against the order of the log", edn.Brief(l.key, shown), what,
+				k.who.op(o.op), edn.Brief(values[1], shown), edn.Brief(values[0], shown)),
 		}})
 	}
 }
 
-func listOf(values []any) string {
-	var words []string
-	for i, v := range values {
-		if i == 4 {
-			return strings.Join(words, ", ") + fmt.Sprintf(" and %d more", len(values)-i)
-		}
-		words = append(words, edn.String(v))
-	}
-	return strings.Join(words, ", ")
-}
-
-func (k *kafkaHistory) withinPolls(errs kafkaErrors) {
+func (k *kafkaHistory) withinPolls(found kafkaAnomalies) {
 	for i := range k.ops {
 		for _, p := range k.ops[i].polls {
 			for j := 1; j < len(p.pairs); j++ {
-				p.log.within(&k.ops[i], p.pairs[j-1].msg, p.pairs[j].msg, "poll", errs)
+				k.within(p.log, &k.ops[i], p.pairs[j-1].msg, p.pairs[j].msg, "poll", found)
 			}
 		}
 	}
 }
 
-func (k *kafkaHistory) withinSends(errs kafkaErrors) {
+func (k *kafkaHistory) withinSends(found kafkaAnomalies) {
 	for i := range k.ops {
 		last := map[*kafkaLog]int32{}
 		for _, s := range k.ops[i].sends {
 			if before, ok := last[s.log]; ok {
-				s.log.within(&k.ops[i], before, s.msg, "send", errs)
+				k.within(s.log, &k.ops[i], before, s.msg, "send", found)
 			}
 			last[s.log] = s.msg
 		}
 	}
 }
 
-// lastSeen is where a process is in its keys.
+// lastSeen holds, for each process and key, the last message that it handled.
 type lastSeen map[int]map[*kafkaLog]lastMessage
 
 type lastMessage struct {
@@ -215,7 +206,7 @@ func (s lastSeen) of(process int) map[*kafkaLog]lastMessage {
 	return s[process]
 }
 
-// assigned forgets the keys that a process no longer reads.
+// assigned forgets the keys that are no longer assigned to a process.
 func (k *kafkaHistory) assigned(s lastSeen, op *history.Op) {
 	if op.Type == history.Invoke || op.Type == history.Fail {
 		return
@@ -228,15 +219,11 @@ func (k *kafkaHistory) assigned(s lastSeen, op *history.Op) {
 		}
 	}
 	position := s.of(op.Process)
-	for l := range position { // the order does not show
-		if !kept[l] {
-			delete(position, l)
-		}
-	}
+	maps.DeleteFunc(position, func(l *kafkaLog, _ lastMessage) bool { return !kept[l] })
 }
 
 // eachWithPosition calls f for each operation that sent or polled, in order, with
-// where its process is in the keys that it has, for f to move on.
+// the last message of each key that its process handled, which f updates.
 func (k *kafkaHistory) eachWithPosition(f func(o *kafkaOp, position map[*kafkaLog]lastMessage)) {
 	seen := lastSeen{}
 	for i := range k.history.Ops {
@@ -251,7 +238,7 @@ func (k *kafkaHistory) eachWithPosition(f func(o *kafkaOp, position map[*kafkaLo
 	}
 }
 
-func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
+func (k *kafkaHistory) betweenPolls(found kafkaAnomalies) {
 	k.eachWithPosition(func(o *kafkaOp, position map[*kafkaLog]lastMessage) {
 		op := o.op
 		for _, p := range o.polls {
@@ -265,20 +252,20 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 					continue
 				}
 				values, ops := l.values(last.msg, first), []any{taggedOp(last.op.op), taggedOp(op)}
-				where := fmt.Sprintf("key %s: process %d polled up to %s at %.3f s and", edn.String(l.key), op.Process, edn.String(values[0]), last.op.op.Time.Seconds())
+				where := fmt.Sprintf("key %s: %s polled up to %s at %.3f s and", edn.Brief(l.key, shown), k.who.process(op.Process), edn.Brief(values[0], shown), last.op.op.Time.Seconds())
 				if delta > 1 {
 					skipped := l.skipped(last.msg, first)
-					errs.add("poll-skip", []kafkaError{{
-						fields:   ednMap("key", l.key, "delta", int64(delta), "skipped", skipped, "ops", ops),
-						severity: int(delta),
-						text:     fmt.Sprintf("%s from %s at %.3f s, so it missed %s", where, edn.String(values[1]), op.Time.Seconds(), listOf(skipped)),
+					found.add("poll-skip", []KafkaAnomaly{{
+						Fields: ednMap("key", l.key, "delta", int64(delta), "skipped", skipped, "ops", ops),
+						rank:   int(delta),
+						Text:   fmt.Sprintf("%s from %s at %.3f s, so it missed %s", where, edn.Brief(values[1], shown), op.Time.Seconds(), listOf(skipped)),
 					}})
 				}
 				if delta < 1 {
-					errs.add("nonmonotonic-poll", []kafkaError{{
-						fields:   ednMap("key", l.key, "values", values, "delta", int64(delta), "ops", ops),
-						severity: -int(delta),
-						text:     fmt.Sprintf("%s again from %s at %.3f s", where, edn.String(values[1]), op.Time.Seconds()),
+					found.add("nonmonotonic-poll", []KafkaAnomaly{{
+						Fields: ednMap("key", l.key, "values", values, "delta", int64(delta), "ops", ops),
+						rank:   -int(delta),
+						Text:   fmt.Sprintf("%s again from %s at %.3f s", where, edn.Brief(values[1], shown), op.Time.Seconds()),
 					}})
 				}
 			}
@@ -293,7 +280,7 @@ func (k *kafkaHistory) betweenPolls(errs kafkaErrors) {
 	})
 }
 
-func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
+func (k *kafkaHistory) betweenSends() (found []KafkaAnomaly) {
 	k.eachWithPosition(func(o *kafkaOp, position map[*kafkaLog]lastMessage) {
 		op := o.op
 		if op.Type == history.Fail {
@@ -304,11 +291,11 @@ func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
 			if last, ok := position[s.log]; ok && !first[s.log] {
 				if delta := s.log.step(last.msg, s.msg); delta < 1 {
 					values := s.log.values(last.msg, s.msg)
-					errs = append(errs, kafkaError{
-						fields:   ednMap("key", s.log.key, "values", values, "delta", int64(delta), "ops", []any{taggedOp(last.op.op), taggedOp(op)}),
-						severity: -int(delta),
-						text: fmt.Sprintf("key %s: process %d sent %s at %.3f s and %s at %.3f s, which lies before it in the log", edn.String(s.log.key), op.Process,
-							edn.String(values[0]), last.op.op.Time.Seconds(), edn.String(values[1]), op.Time.Seconds()),
+					found = append(found, KafkaAnomaly{
+						Fields: ednMap("key", s.log.key, "values", values, "delta", int64(delta), "ops", []any{taggedOp(last.op.op), taggedOp(op)}),
+						rank:   -int(delta),
+						Text: fmt.Sprintf("key %s: %s sent %s at %.3f s and then %s at %.3f s, which lies before it in the log", edn.Brief(s.log.key, shown), k.who.process(op.Process),
+							edn.Brief(values[0], shown), last.op.op.Time.Seconds(), edn.Brief(values[1], shown), op.Time.Seconds()),
 					})
 				}
 			}
@@ -318,63 +305,13 @@ func (k *kafkaHistory) betweenSends() (errs []kafkaError) {
 			position[s.log] = lastMessage{o, s.msg}
 		}
 	})
-	return errs
+	return found
 }
 
-// unseen finds acknowledged messages that nobody polled until the end.
-func (k *kafkaHistory) unseen() []kafkaError {
-	var last *history.Op
-	missing := map[*kafkaLog][]any{}
-	for i := range k.ops {
-		o := &k.ops[i]
-		if o.op.Type != history.OK {
-			continue
-		}
-		last = o.op
-		for _, s := range o.sends {
-			if m := &s.log.messages[s.msg]; !m.okRead && m.writer == o {
-				missing[s.log] = append(missing[s.log], m.value)
-			}
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	counts, messages := edn.Map{}, edn.Map{}
-	var words []string
-	for _, l := range k.keys {
-		values := missing[l]
-		if len(values) == 0 {
-			continue
-		}
-		edn.Sort(values)
-		counts = append(counts, edn.Entry{Key: l.key, Value: int64(len(values))})
-		messages = append(messages, edn.Entry{Key: l.key, Value: edn.List(values[:min(32, len(values))])})
-		words = append(words, fmt.Sprintf("key %s: %s", edn.String(l.key), listOf(values)))
-	}
-	edn.SortMap(counts)
-	edn.SortMap(messages)
-	return []kafkaError{{fields: ednMap("time", int64(last.Time), "unseen", counts, "messages", messages), text: strings.Join(firstFew(words), "\n")}}
-}
-
-// infoCauses returns the distinct errors of operations with unknown outcome.
-func (k *kafkaHistory) infoCauses() edn.List {
-	causes := edn.List{}
-	known := map[string]bool{}
-	for i := range k.ops {
-		if o := k.ops[i].op; o.Type == history.Info {
-			if id := edn.Canonical(o.Error); !known[id] {
-				known[id] = true
-				causes = append(causes, o.Error)
-			}
-		}
-	}
-	return causes
-}
-
-// cycles finds cycles of operations: who polled whose message, and real time. No
-// order is inferred between sends, which kafka does not isolate.
-func (k *kafkaHistory) cycles(errs kafkaErrors) {
+// cycles finds cycles of operations, linked by who polled whose message and by real
+// time. No order of sends follows from their offsets: transactions of kafka are
+// not isolated.
+func (k *kafkaHistory) cycles(found kafkaAnomalies) {
 	var ops []*history.Op
 	for i := range k.ops {
 		if o := &k.ops[i]; o.op.Type != history.Fail {
@@ -402,11 +339,11 @@ func (k *kafkaHistory) cycles(errs kafkaErrors) {
 		}
 	}
 	g.linkRealtime(k.history)
-	found, _ := g.cycles()
-	for _, name := range sortedNames(found) {
-		for _, c := range found[name] {
-			errs.add(name, []kafkaError{{fields: g.marshal(&c, name), text: g.explain(&c, func(_ edgeKind, why reason, a, b string) string {
-				return fmt.Sprintf("%s sent %s to key %s, which %s polled", a, edn.String(why.value), edn.String(why.key), b)
+	cycles, _ := g.cycles()
+	for _, name := range slices.Sorted(maps.Keys(cycles)) {
+		for _, c := range cycles[name] {
+			found.add(name, []KafkaAnomaly{{Fields: g.marshal(&c, name), Text: g.explain(&c, k.who, func(_ edgeKind, why reason, a, b string) string {
+				return fmt.Sprintf("%s sent %s to key %s, which %s polled", a, edn.Brief(why.value, shown), edn.Brief(why.key, shown), b)
 			})}})
 		}
 	}

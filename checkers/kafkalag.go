@@ -2,17 +2,20 @@ package checkers
 
 import (
 	"math"
+	"time"
 
-	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
 
-type offsetRecord struct{ offset, time int64 }
+// offsetRecord is an answer that showed a higher offset of its key than all before
+// it. From then on, every offset up to it was known to exist.
+type offsetRecord struct {
+	offset int64
+	time   time.Duration
+}
 
-// worstRealtimeLag finds the poll that was farthest behind: the longest time
-// between the moment when the last message that it could know of was no longer
-// the newest of its key, and the moment when the poll began.
-func (k *kafkaHistory) worstRealtimeLag() edn.Map {
+// worstRealtimeLag finds the poll that was farthest behind; see Lag.
+func (k *kafkaHistory) worstRealtimeLag() Lag {
 	type offsets struct {
 		key    any
 		offset int64
@@ -32,8 +35,6 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 		}
 		return out
 	}
-	// A record is an answer that showed a higher offset of its key than all before
-	// it. From then on, every offset up to it was known to exist.
 	records := map[any][]offsetRecord{}
 	for i := range k.ops {
 		o := &k.ops[i]
@@ -43,12 +44,12 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 		for _, h := range highest(o) {
 			list := records[mapKey(h.key)]
 			if h.offset >= 0 && (len(list) == 0 || h.offset > list[len(list)-1].offset) {
-				records[mapKey(h.key)] = append(list, offsetRecord{h.offset, int64(o.op.Time)})
+				records[mapKey(h.key)] = append(list, offsetRecord{h.offset, o.op.Time})
 			}
 		}
 	}
-	// A client's positions by key. behind has those that do not yet cover all that
-	// was ever known of their key: the others can have no lag any more.
+	// A client's positions by key. behind has those below the highest offset that was
+	// ever known of their key: only they can lag.
 	type position struct {
 		key     any
 		at      int64
@@ -59,8 +60,7 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 		behind    []*position
 	}
 	clients := map[int]*client{}
-	worst := edn.Map{}
-	worstLag := int64(-1)
+	var worst Lag
 	for i := range k.history.Ops {
 		op := &k.history.Ops[i]
 		if op.Type != history.OK {
@@ -98,10 +98,10 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 			}
 			p.at = max(p.at, h.offset)
 		}
-		began := int64(k.history.Invocation(op).Time)
+		began := k.history.Invocation(op).Time
 		behind := c.behind[:0]
 		for _, p := range c.behind {
-			lag := int64(0)
+			lag := time.Duration(0)
 			for len(p.records) > 0 && p.records[0].offset <= p.at {
 				p.records = p.records[1:]
 			}
@@ -109,15 +109,11 @@ func (k *kafkaHistory) worstRealtimeLag() edn.Map {
 				lag = max(began-p.records[0].time, 0)
 				behind = append(behind, p)
 			}
-			if lag > worstLag {
-				worstLag = lag
-				worst = ednMap("time", seconds(began), "process", int64(op.Process), "key", p.key, "lag", seconds(lag))
+			if !worst.found || lag > worst.Lag {
+				worst = Lag{lag, began, op.Process, p.key, true}
 			}
 		}
 		c.behind = behind
-	}
-	if worstLag < 0 {
-		return ednMap("time", 0.0, "lag", 0.0)
 	}
 	return worst
 }

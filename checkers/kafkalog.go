@@ -15,7 +15,9 @@ type kafkaHistory struct {
 	history  *history.History
 	keys     []*kafkaLog
 	keyOf    map[any]*kafkaLog
+	who      names
 	sent     int // messages that were acknowledged
+	polled   int // messages that polls returned, repetitions included
 	invented []string
 }
 
@@ -87,8 +89,8 @@ func (l *kafkaLog) message(value any) int32 {
 	return i
 }
 
-func newKafkaHistory(h *history.History) (*kafkaHistory, error) {
-	k := &kafkaHistory{history: h, keyOf: map[any]*kafkaLog{}, byIndex: make([]*kafkaOp, len(h.Ops))}
+func newKafkaHistory(h *history.History, who names) (*kafkaHistory, error) {
+	k := &kafkaHistory{history: h, who: who, keyOf: map[any]*kafkaLog{}, byIndex: make([]*kafkaOp, len(h.Ops))}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Type == history.Invoke || !op.Client() || (op.F != "send" && op.F != "poll" && op.F != "txn") {
@@ -112,6 +114,7 @@ func newKafkaHistory(h *history.History) (*kafkaHistory, error) {
 			}
 		}
 		for _, p := range o.polls {
+			k.polled += len(p.pairs)
 			for _, pair := range p.pairs {
 				m := &p.log.messages[pair.msg]
 				if m.reader == nil {
@@ -125,7 +128,7 @@ func newKafkaHistory(h *history.History) (*kafkaHistory, error) {
 	for _, l := range k.keys {
 		for i := range l.messages {
 			if m := &l.messages[i]; m.writer == nil && m.reader != nil {
-				k.invented = append(k.invented, fmt.Sprintf("%s polled %s of key %s", describeOp(m.reader.op), edn.String(m.value), edn.String(l.key)))
+				k.invented = append(k.invented, fmt.Sprintf("%s polled %s of key %s", k.who.op(m.reader.op), edn.Brief(m.value, shown), edn.Brief(l.key, shown)))
 			}
 		}
 	}

@@ -2,112 +2,117 @@ package checkers
 
 import (
 	"fmt"
-	"io"
-	"math"
-	"strings"
-	"time"
-	"unicode"
-
-	"github.com/anishathalye/porcupine"
+	"slices"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
 
-// linKVTimeout bounds the search for a linearization of one key. A key that needs
-// longer has an unknown verdict.
-const linKVTimeout = time.Minute
-
-// LinKVResult tells for each key whether its operations are linearizable.
+// LinKVResult says of each key whether its operations are linearizable.
 type LinKVResult struct {
-	Valid    Validity `json:"valid?"`
-	Results  edn.Map  `json:"results"`
-	Failures []any    `json:"failures"` // keys
+	Verdict
+	Keys []LinKVKey // in the order of the keys
+}
+
+// LinKVKey is one key.
+type LinKVKey struct {
+	Key        any
+	Valid      Validity
+	Operations []LinKVOperation // in the order in which they began, without those that certainly did not happen and reads without an answer
+}
+
+// LinKVOperation is an operation on a key that happened, or may have.
+type LinKVOperation struct {
+	F          string      // read, write or cas
+	From, To   any         // cas: the value expected, and the new one; write: To is written; read: To is the answer
+	Invocation *history.Op // its index is when the operation began
+	Completion *history.Op // nil if it never completed
+}
+
+// Acknowledged reports whether the operation certainly happened, and before it
+// ended.
+func (o *LinKVOperation) Acknowledged() bool {
+	return o.Completion != nil && o.Completion.Type == history.OK
+}
+
+// String describes the operation: "read 3", "write 3", "cas 3 → 4".
+func (o *LinKVOperation) String() string {
+	if o.F == "cas" {
+		return fmt.Sprintf("cas %s → %s", edn.Brief(o.From, shown), edn.Brief(o.To, shown))
+	}
+	return o.F + " " + edn.Brief(o.To, shown)
+}
+
+// MarshalEDN returns the map that results.edn shows.
+func (r *LinKVResult) MarshalEDN() any {
+	results := edn.Map{}
+	failures := []any{}
+	for _, k := range r.Keys {
+		valid := k.Valid.MarshalEDN()
+		results = append(results, edn.Entry{Key: k.Key, Value: ednMap("linearizable", ednMap("valid?", valid), "valid?", valid)})
+		if k.Valid == Invalid {
+			failures = append(failures, k.Key)
+		}
+	}
+	return ednMap("valid?", r.Valid.MarshalEDN(), "results", results, "failures", failures)
 }
 
 // LinKV checks that the operations on each key, a register with read, write and
 // compare-and-set, are linearizable (Herlihy and Wing, "Linearizability: A
-// Correctness Condition for Concurrent Objects", 1990). It is exact: a history is
-// valid if and only if some order of its operations, within their times, explains
-// all answers, where an operation of unknown outcome may happen at any time after
-// its beginning, or never. The search is porcupine's
-// (https://github.com/anishathalye/porcupine).
-func LinKV(h *history.History) (Verdict, error) {
+// Correctness Condition for Concurrent Objects", 1990).
+//
+// Sound and complete: a history is valid if and only if some order of its
+// operations, each within its time, explains all answers, where an operation of
+// unknown outcome may happen at any time after its beginning, or never. The
+// search is bounded by a count of steps, not by time; a key that needs more is
+// Unknown, and so is a history in which no operation was acknowledged.
+func LinKV(h *history.History, o Options) (*LinKVResult, error) {
+	return linKV(h, o, linearizeBudget)
+}
+
+func linKV(h *history.History, o Options, budget int) (*LinKVResult, error) {
 	keys, err := linKVOperations(h)
 	if err != nil {
-		return Verdict{}, err
+		return nil, err
 	}
-	r := LinKVResult{Results: edn.Map{}, Failures: []any{}}
-	v := Verdict{}
-	operations := 0
-	for _, k := range keys {
-		operations += len(k.ops)
-		verdict, info := porcupine.CheckOperationsTimeout(registerModel, k.ops, linKVTimeout), porcupine.LinearizationInfo{}
-		if verdict == porcupine.Illegal { // rare, and only then worth the cost of keeping the attempts
-			verdict, info = porcupine.CheckOperationsVerbose(registerModel, k.ops, linKVTimeout)
+	r := &LinKVResult{Keys: keys}
+	who := namesOf(o)
+	operations, acknowledged, failures := 0, 0, 0
+	var verdicts []Validity
+	for i := range keys {
+		k := &keys[i]
+		operations += len(k.Operations)
+		for j := range k.Operations {
+			if k.Operations[j].Acknowledged() {
+				acknowledged++
+			}
 		}
-		valid := map[porcupine.CheckResult]Validity{porcupine.Ok: Valid, porcupine.Illegal: Invalid, porcupine.Unknown: Unknown}[verdict]
-		r.Valid = Worst(r.Valid, valid)
-		r.Results = append(r.Results, edn.Entry{Key: k.key, Value: ednMap("linearizable", ednMap("valid?", valid.MarshalEDN()), "valid?", valid.MarshalEDN())})
-		switch valid {
+		s := newLinearization(k.Operations, budget)
+		k.Valid = s.search()
+		verdicts = append(verdicts, k.Valid)
+		switch k.Valid {
 		case Invalid:
-			r.Failures = append(r.Failures, k.key)
-			v.Pages = append(v.Pages, k.page(info))
-			v.Findings = append(v.Findings, k.explain(info))
+			failures++
+			r.Findings = append(r.Findings, k.explain(s.longest, who))
 		case Unknown:
-			v.Findings = append(v.Findings, Finding{Check: "linearizable", Summary: fmt.Sprintf("key %s: the search for an order took longer than %v and was given up", edn.String(k.key), linKVTimeout)})
+			r.Findings = append(r.Findings, Finding{Check: "linearizable", About: []any{k.Key},
+				Summary: fmt.Sprintf("key %s: the search for an order of its %d operations was given up after %d steps", edn.Brief(k.Key, shown), len(k.Operations), budget)})
 		}
 	}
-	edn.SortMap(r.Results)
-	v.Valid, v.Fields = r.Valid, r
-	v.Summary = fmt.Sprintf("%d operations on %d keys, %d keys not linearizable", operations, len(keys), len(r.Failures))
-	return v, nil
-}
-
-// registerInput is an operation on a register.
-type registerInput struct {
-	f        string
-	from, to any
-	op       *history.Op // its invocation
-	done     *history.Op // its completion, nil if there is none
-}
-
-var registerModel = porcupine.Model{
-	Init: func() any { return nil },
-	Step: func(state, input, output any) (bool, any) {
-		in := input.(registerInput)
-		switch in.f {
-		case "read":
-			return mapKey(state) == mapKey(output), state
-		case "write":
-			return true, in.to
-		}
-		return mapKey(state) == mapKey(in.from), in.to
-	},
-	Equal: func(a, b any) bool { return mapKey(a) == mapKey(b) },
-	DescribeOperation: func(input, output any) string {
-		in := input.(registerInput)
-		switch in.f {
-		case "read":
-			return "read " + edn.String(output)
-		case "write":
-			return "write " + edn.String(in.to)
-		}
-		return fmt.Sprintf("cas %s → %s", edn.String(in.from), edn.String(in.to))
-	},
-	DescribeState: func(state any) string { return edn.String(state) },
-}
-
-type linKVKey struct {
-	key any
-	ops []porcupine.Operation
+	r.Valid = Worst(verdicts...)
+	if acknowledged == 0 {
+		r.Valid = Unknown
+	}
+	r.Summary = fmt.Sprintf("%s on %s, %d not linearizable", count(operations, "operation", "operations"), count(len(keys), "key", "keys"), failures)
+	return r, nil
 }
 
 const linKVShape = "a pair of key and argument, such as [0 3] or, for cas, [0 [1 2]]"
 
-func linKVOperations(h *history.History) ([]*linKVKey, error) {
-	var keys []*linKVKey
-	byKey := map[any]*linKVKey{}
+// linKVOperations returns the operations by key, in the order of the keys.
+func linKVOperations(h *history.History) ([]LinKVKey, error) {
+	index := map[any]int{}
+	var keys []LinKVKey
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Type != history.Invoke || !op.Client() {
@@ -121,95 +126,73 @@ func linKVOperations(h *history.History) ([]*linKVKey, error) {
 		if !ok || len(pair) != 2 {
 			return nil, &ShapeError{*op, linKVShape}
 		}
-		in := registerInput{f: op.F, to: pair[1], op: op, done: done}
-		o := porcupine.Operation{ClientId: op.Process, Call: int64(op.Index), Return: math.MaxInt64}
-		acknowledged := done != nil && done.Type == history.OK
-		if acknowledged {
-			o.Return = int64(done.Index)
-		}
+		o := LinKVOperation{F: op.F, To: pair[1], Invocation: op, Completion: done}
 		switch op.F {
 		case "read":
-			if !acknowledged {
-				continue // a read without an answer says nothing
+			if !o.Acknowledged() {
+				continue // a read without an answer constrains nothing
 			}
 			answer, ok := sequence(done.Value)
 			if !ok || len(answer) != 2 {
 				return nil, &ShapeError{*done, linKVShape}
 			}
-			o.Output = answer[1]
+			o.To = answer[1]
 		case "write":
 		case "cas":
 			fromTo, ok := sequence(pair[1])
 			if !ok || len(fromTo) != 2 {
 				return nil, &ShapeError{*op, linKVShape}
 			}
-			in.from, in.to = fromTo[0], fromTo[1]
+			o.From, o.To = fromTo[0], fromTo[1]
 		default:
 			return nil, &FunctionError{*op, linKVFunctions}
 		}
-		o.Input = in
 		id := mapKey(pair[0])
-		k := byKey[id]
-		if k == nil {
-			k = &linKVKey{key: pair[0]}
-			byKey[id] = k
-			keys = append(keys, k)
+		at, ok := index[id]
+		if !ok {
+			at = len(keys)
+			index[id] = at
+			keys = append(keys, LinKVKey{Key: pair[0]})
 		}
-		k.ops = append(k.ops, o)
+		keys[at].Operations = append(keys[at].Operations, o)
 	}
+	slices.SortStableFunc(keys, func(a, b LinKVKey) int { return edn.Compare(a.Key, b.Key) })
 	return keys, nil
 }
 
-// page draws all attempts at an order, with porcupine's visualization.
-func (k *linKVKey) page(info porcupine.LinearizationInfo) Page {
-	return Page{
-		Name:  fmt.Sprintf("linearizable-%s.html", strings.Map(fileRune, edn.String(k.key))),
-		Write: func(w io.Writer) error { return porcupine.Visualize(registerModel, info, w) },
+// explain names the operation at which every attempt at an order fails: the
+// acknowledged one that ended first of those that the longest attempt does not
+// include. longest holds indices into k.Operations.
+func (k *LinKVKey) explain(longest []int32, who names) Finding {
+	f := Finding{
+		Check: "linearizable", About: []any{k.Key},
+		Summary: fmt.Sprintf("key %s: no order of its %d operations explains all answers", edn.Brief(k.Key, shown), len(k.Operations)),
 	}
-}
-
-// fileRune keeps what may be in the name of a file on every system.
-func fileRune(r rune) rune {
-	if r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r) {
-		return r
-	}
-	return '_'
-}
-
-// explain finds the operation at which every attempt at an order fails: the first
-// acknowledged one that the longest attempt does not include.
-func (k *linKVKey) explain(info porcupine.LinearizationInfo) Finding {
-	f := Finding{Check: "linearizable", Summary: fmt.Sprintf("key %s: no order of its %d operations explains all answers", edn.String(k.key), len(k.ops)), About: []any{k.key}}
-	var longest []porcupine.Operation
-	for _, part := range info.PartialLinearizationsOperations() {
-		for _, attempt := range part {
-			if len(attempt) > len(longest) {
-				longest = attempt
-			}
+	included := make([]bool, len(k.Operations))
+	var state any
+	for _, i := range longest {
+		included[i] = true
+		if o := &k.Operations[i]; o.F != "read" {
+			state = o.To
 		}
 	}
-	included := map[int64]bool{}
-	var state any
-	for _, o := range longest {
-		included[o.Call] = true
-		_, state = registerModel.Step(state, o.Input, o.Output)
-	}
-	var stuck *porcupine.Operation
-	for i := range k.ops {
-		if o := &k.ops[i]; !included[o.Call] && o.Return != math.MaxInt64 && (stuck == nil || o.Return < stuck.Return) {
+	var stuck *LinKVOperation
+	for i := range k.Operations {
+		o := &k.Operations[i]
+		if !included[i] && o.Acknowledged() && (stuck == nil || o.Completion.Index < stuck.Completion.Index) {
 			stuck = o
 		}
 	}
-	if stuck != nil {
-		in := stuck.Input.(registerInput)
-		f.Details = []string{
-			fmt.Sprintf("%d of them fit together and leave the value %s; then process %d got the answer to %s, begun at %.3f s and ended at %.3f s, which fits nowhere",
-				len(longest), edn.String(state), in.op.Process, registerModel.DescribeOperation(stuck.Input, stuck.Output), in.op.Time.Seconds(), in.done.Time.Seconds()),
-		}
-		for _, o := range longest[max(0, len(longest)-4):] {
-			in := o.Input.(registerInput)
-			f.Details = append(f.Details, fmt.Sprintf("before it: process %d, %s, begun at %.3f s", in.op.Process, registerModel.DescribeOperation(o.Input, o.Output), in.op.Time.Seconds()))
-		}
+	if stuck == nil {
+		return f
+	}
+	f.Details = []string{
+		fmt.Sprintf("%d of them can be ordered, which leaves the value %s; but then nothing explains that %s was answered %s, begun at %.3f s and ended at %.3f s",
+			len(longest), edn.Brief(state, shown), who.process(stuck.Invocation.Process), stuck, stuck.Invocation.Time.Seconds(), stuck.Completion.Time.Seconds()),
+	}
+	for _, i := range longest[max(0, len(longest)-4):] {
+		o := &k.Operations[i]
+		f.Details = append(f.Details, fmt.Sprintf("before it: %s by %s, begun at %.3f s", o, who.process(o.Invocation.Process), o.Invocation.Time.Seconds()))
 	}
 	return f
 }

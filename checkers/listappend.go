@@ -1,42 +1,52 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
 
 // ListAppend checks transactions that read lists and append to them, by the
-// method of Elle (see RWRegister). A read of a list shows the order of all appends
-// before it, so that nearly all dependencies are known.
+// method of Elle (see RWRegister). Every appended value must be unique within its
+// key; a history that repeats one is Unknown. A read of a list shows the order of
+// all appends before it, so that nearly all dependencies are known.
 //
-// Every anomaly is proof that the history is not what the named models promise.
-// It misses dependencies among appends that nobody ever read.
-func ListAppend(h *history.History, o Options) (Verdict, error) {
-	txns, err := readTxns(h, "append", "micro-operations such as [:r 3 [1 2]] and [:append 3 3]")
+// Sound: every anomaly proves that the history is not what the models promise.
+// Incomplete: it misses dependencies among appends that nobody ever read. Elements
+// that nobody appended make the verdict Unknown, as in Elle.
+func ListAppend(h *history.History, o Options) (*TxnResult, error) {
+	models, err := modelsOf(o)
 	if err != nil {
-		return Verdict{}, err
+		return nil, err
+	}
+	txns, err := readTxns(h, "append", listShape)
+	if err != nil {
+		return nil, err
 	}
 	for _, t := range txns {
 		for _, m := range t.mops {
 			if _, ok := sequence(m.value); !m.write && !ok {
-				return Verdict{}, &ShapeError{*t.op, "reads of lists, such as [:r 3 [1 2]]"}
+				return nil, &ShapeError{*t.op, "reads of lists, such as [:r 3 [1 2]]"}
 			}
 		}
 	}
-	models := modelsOf(o)
+	who := namesOf(o)
+	if repeated := findRepeatedWrites(txns, who); len(repeated) > 0 {
+		return refuse(repeated, len(txns), true), nil
+	}
 	found := anomalies{}
-	found.add("G1a", listAborted(txns)...)
-	found.add("G1b", listIntermediate(txns)...)
-	listInternal(txns, found)
-	found.add("duplicate-elements", listDuplicates(txns)...)
-	found.add("lost-update", lostUpdates(txns)...)
+	found.add("G1a", listAborted(txns, who)...)
+	found.add("G1b", listIntermediate(txns, who)...)
+	listInternal(txns, who, found)
+	found.add("duplicate-elements", listDuplicates(txns, who)...)
+	found.add("lost-update", lostUpdates(txns, who)...)
 
 	l := newLists(txns)
 	found.add("incompatible-order", l.incompatible()...)
-	invented := l.dirtyUpdates(txns, found)
+	invented := l.dirtyUpdates(txns, who, found)
 	l.link()
 	switch additionalEdges(models) {
 	case realtime:
@@ -44,21 +54,14 @@ func ListAppend(h *history.History, o Options) (Verdict, error) {
 	case process:
 		l.graph.linkProcesses()
 	}
-	found.addCycles(l.graph, listWords)
-	v := judge(found, models, len(txns))
+	found.addCycles(l.graph, who, listWords)
+	r := judge(found, models, len(txns))
+	r.lists = true
 	if len(invented) > 0 {
-		if v.Valid == Valid {
-			v.Valid = Unknown
-			result := v.Fields.(TxnResult)
-			result.Valid = Unknown
-			v.Fields = result
-		}
-		v.Findings = append(v.Findings, Finding{Check: "invented", Summary: fmt.Sprintf("%d elements were appended by nobody", len(invented)), Details: firstFew(invented)})
+		r.Valid = Worst(r.Valid, Unknown)
+		r.Findings = append(r.Findings, Finding{Check: "invented", Summary: count(len(invented), "element was", "elements were") + " appended by nobody", Details: firstFew(invented)})
 	}
-	if v.Valid == Valid {
-		v.Fields = ednMap("valid?", true)
-	}
-	return v, nil
+	return r, nil
 }
 
 func elements(m mop) []any {
@@ -79,7 +82,7 @@ func reads(txns []txn, f func(t txn, m mop)) {
 	}
 }
 
-func listAborted(txns []txn) (found []anomaly) {
+func listAborted(txns []txn, who names) (found []TxnAnomaly) {
 	failed := failedWrites(txns)
 	if len(failed) == 0 {
 		return nil
@@ -87,9 +90,9 @@ func listAborted(txns []txn) (found []anomaly) {
 	reads(txns, func(t txn, m mop) {
 		for _, e := range elements(m) {
 			if writer := failed[idOf(m.key, e)]; writer != nil {
-				found = append(found, anomaly{
+				found = append(found, TxnAnomaly{
 					ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer), "element", e),
-					fmt.Sprintf("key %s: %s read %s, which the failed transaction of %s appended", edn.String(m.key), describeOp(t.op), edn.String(e), describeOp(writer)),
+					fmt.Sprintf("key %s: %s read %s, which the failed transaction of %s appended", edn.Brief(m.key, shown), who.op(t.op), edn.Brief(e, shown), who.op(writer)),
 				})
 			}
 		}
@@ -97,7 +100,7 @@ func listAborted(txns []txn) (found []anomaly) {
 	return found
 }
 
-func listIntermediate(txns []txn) (found []anomaly) {
+func listIntermediate(txns []txn, who names) (found []TxnAnomaly) {
 	intermediate := intermediateWrites(txns)
 	reads(txns, func(t txn, m mop) {
 		list := elements(m)
@@ -106,9 +109,9 @@ func listIntermediate(txns []txn) (found []anomaly) {
 		}
 		last := list[len(list)-1]
 		if writer := intermediate[idOf(m.key, last)]; writer != nil && writer.Index != t.op.Index {
-			found = append(found, anomaly{
+			found = append(found, TxnAnomaly{
 				ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer), "element", last),
-				fmt.Sprintf("key %s: the list that %s read ends with %s, but %s appended more after it", edn.String(m.key), describeOp(t.op), edn.String(last), describeOp(writer)),
+				fmt.Sprintf("key %s: the list that %s read ends with %s, but %s appended more after it", edn.Brief(m.key, shown), who.op(t.op), edn.Brief(last, shown), who.op(writer)),
 			})
 		}
 	})
@@ -117,7 +120,7 @@ func listIntermediate(txns []txn) (found []anomaly) {
 
 // listInternal finds transactions that contradict their own earlier operations,
 // and those that read what they appended only later.
-func listInternal(txns []txn, found anomalies) {
+func listInternal(txns []txn, who names, found anomalies) {
 	type expectation struct {
 		list []any
 		tail bool // only the end of the list is known
@@ -134,25 +137,25 @@ func listInternal(txns []txn, found anomalies) {
 			if m.write {
 				if read, ok := readBefore(t.mops[:i], m); ok && !future {
 					future = true
-					found.add("future-read", anomaly{
+					found.add("future-read", TxnAnomaly{
 						ednMap("op", taggedOp(t.op), "mop", read.raw, "element", m.value),
-						fmt.Sprintf("key %s: %s read %s and appended it later: %s", edn.String(m.key), describeOp(t.op), edn.String(m.value), edn.String(t.op.Value)),
+						fmt.Sprintf("key %s: %s read %s and appended it later: %s", edn.Brief(m.key, shown), who.op(t.op), edn.Brief(m.value, shown), edn.Brief(t.op.Value, 4*shown)),
 					})
 				}
-				state[key] = expectation{append(append([]any(nil), e.list...), m.value), e.tail || !known}
+				state[key] = expectation{append(slices.Clone(e.list), m.value), e.tail || !known}
 				continue
 			}
 			list := elements(m)
 			if known && !reported && !agrees(list, e.list, e.tail) {
 				reported = true
-				expected := append([]any(nil), e.list...)
+				expected := slices.Clone(e.list)
 				if e.tail {
 					expected = append([]any{edn.Symbol("...")}, expected...)
 				}
-				found.add("internal", anomaly{
+				found.add("internal", TxnAnomaly{
 					ednMap("op", taggedOp(t.op), "mop", m.raw, "expected", expected),
-					fmt.Sprintf("key %s: %s read %s, but by its own operations before it must be %s: %s", edn.String(m.key), describeOp(t.op),
-						edn.String(list), edn.String(expected), edn.String(t.op.Value)),
+					fmt.Sprintf("key %s: %s read %s, but by its own operations before it must be %s: %s", edn.Brief(m.key, shown), who.op(t.op),
+						edn.Brief(list, 4*shown), edn.Brief(expected, 4*shown), edn.Brief(t.op.Value, 4*shown)),
 				})
 			}
 			state[key] = expectation{list, false}
@@ -198,7 +201,7 @@ func isPrefix(a, b []any) bool {
 	return true
 }
 
-func listDuplicates(txns []txn) (found []anomaly) {
+func listDuplicates(txns []txn, who names) (found []TxnAnomaly) {
 	count := map[any]int64{}
 	reads(txns, func(t txn, m mop) {
 		if len(count) > 100 { // clearing a large map takes long even when it is empty
@@ -218,9 +221,9 @@ func listDuplicates(txns []txn) (found []anomaly) {
 			duplicated[i].Value = count[mapKey(duplicated[i].Key)]
 		}
 		edn.SortMap(duplicated)
-		found = append(found, anomaly{
+		found = append(found, TxnAnomaly{
 			ednMap("op", taggedOp(t.op), "mop", m.raw, "duplicates", duplicated),
-			fmt.Sprintf("key %s: %s read %s, which has elements several times: %s", edn.String(m.key), describeOp(t.op), edn.String(m.value), edn.String(duplicated)),
+			fmt.Sprintf("key %s: %s read %s, which has elements several times: %s", edn.Brief(m.key, shown), who.op(t.op), edn.Brief(m.value, 4*shown), edn.Brief(duplicated, shown)),
 		})
 	})
 	return found
@@ -335,7 +338,7 @@ func (k *list) settle() {
 		}
 		k.reads = append(k.reads, e.reads...)
 	}
-	sort.SliceStable(k.reads, func(i, j int) bool { return len(k.reads[i]) < len(k.reads[j]) })
+	slices.SortStableFunc(k.reads, func(a, b []any) int { return cmp.Compare(len(a), len(b)) })
 	if len(k.reads) > 0 {
 		for _, value := range k.reads[len(k.reads)-1] {
 			if e := k.element(value); e.at == noPlace {
@@ -346,13 +349,13 @@ func (k *list) settle() {
 	}
 }
 
-func (l *lists) incompatible() (found []anomaly) {
+func (l *lists) incompatible() (found []TxnAnomaly) {
 	for _, k := range l.keys {
 		for i := 1; i < len(k.reads); i++ {
 			if a, b := k.reads[i-1], k.reads[i]; !isPrefix(a, b) {
-				found = append(found, anomaly{
+				found = append(found, TxnAnomaly{
 					ednMap("key", k.key, "values", []any{a, b}),
-					fmt.Sprintf("key %s was read as %s and as %s", edn.String(k.key), edn.String(a), edn.String(b)),
+					fmt.Sprintf("key %s was read as %s and as %s", edn.Brief(k.key, shown), edn.Brief(a, 4*shown), edn.Brief(b, 4*shown)),
 				})
 				break
 			}
@@ -363,7 +366,7 @@ func (l *lists) incompatible() (found []anomaly) {
 
 // dirtyUpdates finds committed appends that follow those of failed transactions,
 // and returns the elements that nobody appended.
-func (l *lists) dirtyUpdates(txns []txn, found anomalies) (invented []string) {
+func (l *lists) dirtyUpdates(txns []txn, who names, found anomalies) (invented []string) {
 	aborted := failedWrites(txns)
 	for _, k := range l.keys {
 		var failed *history.Op
@@ -375,7 +378,7 @@ func (l *lists) dirtyUpdates(txns []txn, found anomalies) (invented []string) {
 				writer = l.txns[v].op
 			}
 			if writer == nil {
-				invented = append(invented, fmt.Sprintf("key %s: %s", edn.String(k.key), edn.String(e)))
+				invented = append(invented, fmt.Sprintf("key %s: %s", edn.Brief(k.key, shown), edn.Brief(e, shown)))
 				continue
 			}
 			values = append(values, e)
@@ -387,9 +390,9 @@ func (l *lists) dirtyUpdates(txns []txn, found anomalies) (invented []string) {
 				}
 			case history.OK:
 				if failed != nil {
-					found.add("dirty-update", anomaly{
+					found.add("dirty-update", TxnAnomaly{
 						ednMap("key", k.key, "values", values, "txns", []any{taggedOp(failed), edn.Symbol("..."), taggedOp(writer)}),
-						fmt.Sprintf("key %s: %s appended %s after what the failed transaction of %s had appended", edn.String(k.key), describeOp(writer), edn.String(e), describeOp(failed)),
+						fmt.Sprintf("key %s: %s appended %s after what the failed transaction of %s had appended", edn.Brief(k.key, shown), who.op(writer), edn.Brief(e, shown), who.op(failed)),
 					})
 				}
 				failed, values = nil, []any{e}
@@ -437,7 +440,7 @@ func (l *lists) linkAppend(k *list, v int32, value any) {
 }
 
 func listWords(kind edgeKind, why reason, a, b string) string {
-	key, value, next := edn.String(why.key), edn.String(why.value), edn.String(why.next)
+	key, value, next := edn.Brief(why.key, shown), edn.Brief(why.value, shown), edn.Brief(why.next, shown)
 	switch kind {
 	case ww:
 		return fmt.Sprintf("%s appended %s to key %s after %s appended %s", b, next, key, a, value)

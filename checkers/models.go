@@ -3,7 +3,6 @@ package checkers
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -147,7 +146,7 @@ func table(text string) graph {
 
 func (g graph) reverse() graph {
 	r := graph{}
-	for from, tos := range g { // the order does not show: users sort
+	for from, tos := range g { // into sets: no order shows
 		if _, ok := r[from]; !ok {
 			r[from] = nil
 		}
@@ -191,28 +190,108 @@ func friendlyModel(canonical string) string {
 	return canonical
 }
 
-// ConsistencyModels returns the names of all models, in order.
+// ConsistencyModels returns the names of the models that the checks can judge, in
+// order.
 func ConsistencyModels() []string {
 	var names []string
 	for name := range weaker {
-		names = append(names, friendlyModel(name))
+		if judgeable(name) {
+			names = append(names, friendlyModel(name))
+		}
 	}
 	for name := range synonyms {
 		names = append(names, name)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
-// ValidateModels reports the first name that is not a consistency model.
-// Friendly and canonical names are known.
+// ValidateModels returns an error for the first name that is not a consistency
+// model, or is one that forbids nothing which the checks look for, so that every
+// history would pass. Friendly and canonical names are known.
 func ValidateModels(names []string) error {
 	for _, name := range names {
-		if _, ok := weaker[canonicalModel(name)]; !ok {
+		canonical := canonicalModel(name)
+		if _, ok := weaker[canonical]; !ok {
 			return fmt.Errorf("unknown consistency model %q, expected some of %s", name, strings.Join(ConsistencyModels(), ", "))
+		}
+		if !judgeable(canonical) {
+			return fmt.Errorf("the consistency model %s cannot be judged: no check looks for anything that it forbids; expected some of %s", name, strings.Join(ConsistencyModels(), ", "))
 		}
 	}
 	return nil
+}
+
+// modelsOf returns the models to check, strict-serializable by default.
+func modelsOf(o Options) ([]string, error) {
+	if len(o.ConsistencyModels) == 0 {
+		return []string{"strict-serializable"}, nil
+	}
+	return slices.Sorted(slices.Values(o.ConsistencyModels)), ValidateModels(o.ConsistencyModels)
+}
+
+// detectable are the anomalies that the checks of transactions look for.
+var detectable = func() map[string]bool {
+	out := map[string]bool{}
+	for _, name := range []string{"G1a", "G1b", "internal", "future-read", "lost-update", "dirty-update", "duplicate-elements", "incompatible-order", "cyclic-versions"} {
+		out[name] = true
+	}
+	for _, s := range cycleSpecs {
+		out[s.name] = true
+	}
+	return out
+}()
+
+// judgeable reports whether the checks look for anything that a model forbids.
+func judgeable(canonical string) bool {
+	for name := range prohibited([]string{canonical}) {
+		if detectable[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// notLookedFor names those of the models whose own anomalies, the ones that weaker
+// models allow, no check looks for: a valid history is then known to satisfy only
+// the weaker models. The answer is a remark to append to a summary.
+func notLookedFor(models []string) string {
+	var remarks []string
+	for _, m := range models {
+		var own []string
+		covered := false
+		for _, name := range forbids[canonicalModel(m)] {
+			if name == "G1" || strings.HasSuffix(name, "-cycle-exists") {
+				continue
+			}
+			own = append(own, name)
+			for implier := range impliedAnomalies.reverse().reach(name) {
+				covered = covered || detectable[implier]
+			}
+		}
+		if len(own) > 0 && !covered {
+			remarks = append(remarks, fmt.Sprintf("%s of %s", joinAnd(own), m))
+		}
+	}
+	if len(remarks) == 0 {
+		return ""
+	}
+	return " (not looked for: " + strings.Join(remarks, ", ") + ")"
+}
+
+// additionalEdges returns which order of transactions the models speak of, besides
+// that of the data: process, realtime or neither (0).
+func additionalEdges(models []string) edgeKind {
+	kind := edgeKind(0)
+	for name := range prohibited(models) { // realtime prevails, in whatever order they come
+		switch {
+		case strings.HasSuffix(name, "-realtime"):
+			return realtime
+		case strings.HasSuffix(name, "-process"):
+			kind = process
+		}
+	}
+	return kind
 }
 
 // prohibited returns the anomalies that must not be there if all the models are

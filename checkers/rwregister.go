@@ -2,6 +2,7 @@ package checkers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"glomers/checkers/edn"
@@ -10,38 +11,49 @@ import (
 
 // RWRegister checks transactions that read and write registers, by the method of
 // Elle (Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from
-// Experimental Observations", 2020). Every write has a value of its own, so that
-// a read tells which write it saw; the order of the versions of a key is known
-// only where a transaction read one version and wrote the next, as Maelstrom
-// sets it.
+// Experimental Observations", 2020).
 //
-// Every anomaly is proof that the history is not what the named models promise.
-// Much is missed: without an order of versions there are no write-write edges, so
-// that under read-uncommitted hardly anything can be found.
-func RWRegister(h *history.History, o Options) (Verdict, error) {
-	txns, err := readTxns(h, "w", "micro-operations such as [:r 3 nil] and [:w 3 1]")
+// Every write must have a value of its own, so that a read tells which write it
+// saw; a history that repeats a value is Unknown. The order of the versions of a
+// key is known only where a transaction read one version and wrote the next (as
+// Maelstrom sets Elle's options), and where Options.SequentialKeys or
+// LinearizableKeys say more.
+//
+// Sound: every anomaly proves that the history is not what the models promise,
+// where the assumptions of the options hold. Incomplete: without an order of
+// versions there are no write-write edges, so that under read-uncommitted hardly
+// anything can be found.
+func RWRegister(h *history.History, o Options) (*TxnResult, error) {
+	models, err := modelsOf(o)
 	if err != nil {
-		return Verdict{}, err
+		return nil, err
 	}
-	models := modelsOf(o)
+	txns, err := readTxns(h, "w", registerShape)
+	if err != nil {
+		return nil, err
+	}
+	who := namesOf(o)
+	if repeated := findRepeatedWrites(txns, who); len(repeated) > 0 {
+		return refuse(repeated, len(txns), false), nil
+	}
 	found := anomalies{}
 	found.add("G1a", registerReads(txns, failedWrites(txns), func(m mop, reader, writer *history.Op) string {
-		return fmt.Sprintf("key %s: %s read %s, which the failed transaction of %s wrote", edn.String(m.key), describeOp(reader), edn.String(m.value), describeOp(writer))
+		return fmt.Sprintf("key %s: %s read %s, which the failed transaction of %s wrote", edn.Brief(m.key, shown), who.op(reader), edn.Brief(m.value, shown), who.op(writer))
 	})...)
 	found.add("G1b", registerReads(txns, intermediateWrites(txns), func(m mop, reader, writer *history.Op) string {
-		return fmt.Sprintf("key %s: %s read %s, which %s itself wrote over", edn.String(m.key), describeOp(reader), edn.String(m.value), describeOp(writer))
+		return fmt.Sprintf("key %s: %s read %s, which its writer, %s, overwrote itself", edn.Brief(m.key, shown), who.op(reader), edn.Brief(m.value, shown), who.op(writer))
 	})...)
-	found.add("internal", registerInternal(txns)...)
-	found.add("lost-update", lostUpdates(txns)...)
+	found.add("internal", registerInternal(txns, who)...)
+	found.add("lost-update", lostUpdates(txns, who)...)
 
 	r := newRegisters(txns)
+	found.add("cyclic-versions", r.orderVersions(func(k *register) []versionEdge { return k.readThenWritten })...)
 	if o.SequentialKeys {
-		r.inferFrom(h, process)
+		found.add("cyclic-versions", r.orderVersions(func(k *register) []versionEdge { return r.inSequence(k, h, process) })...)
 	}
 	if o.LinearizableKeys {
-		r.inferFrom(h, realtime)
+		found.add("cyclic-versions", r.orderVersions(func(k *register) []versionEdge { return r.inSequence(k, h, realtime) })...)
 	}
-	found.add("cyclic-versions", r.cyclic()...)
 	r.link()
 	switch additionalEdges(models) {
 	case realtime:
@@ -49,29 +61,23 @@ func RWRegister(h *history.History, o Options) (Verdict, error) {
 	case process:
 		r.graph.linkProcesses()
 	}
-	found.addCycles(r.graph, registerWords)
-	// Maelstrom ignores searches that did not end: it looks for no anomaly that
-	// depends on them.
-	delete(found, "cycle-search-timeout")
-	v := judge(found, models, len(txns))
-	if v.Valid == Unknown { // as in Maelstrom, any anomaly at all is a failure
-		v.Valid = Invalid
-		result := v.Fields.(TxnResult)
-		result.Valid = Invalid
-		v.Fields = result
+	found.addCycles(r.graph, who, registerWords)
+	result := judge(found, models, len(txns))
+	if _, ok := found[emptyGraph]; ok {
+		result.Valid = Invalid // Maelstrom fails a run for any anomaly of registers, this one included
 	}
-	return v, nil
+	return result, nil
 }
 
 // registerReads finds reads of certain values by others than their writers.
-func registerReads(txns []txn, values map[valueID]*history.Op, text func(mop, *history.Op, *history.Op) string) (found []anomaly) {
+func registerReads(txns []txn, values map[valueID]*history.Op, text func(mop, *history.Op, *history.Op) string) (found []TxnAnomaly) {
 	for _, t := range txns {
 		if t.op.Type != history.OK {
 			continue
 		}
 		for _, m := range t.mops {
 			if writer := values[idOf(m.key, m.value)]; !m.write && writer != nil && writer.Index != t.op.Index {
-				found = append(found, anomaly{ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer)), text(m, t.op, writer)})
+				found = append(found, TxnAnomaly{ednMap("op", taggedOp(t.op), "mop", m.raw, "writer", taggedOp(writer)), text(m, t.op, writer)})
 			}
 		}
 	}
@@ -80,7 +86,7 @@ func registerReads(txns []txn, values map[valueID]*history.Op, text func(mop, *h
 
 // registerInternal finds transactions whose reads contradict what they read or
 // wrote before.
-func registerInternal(txns []txn) (found []anomaly) {
+func registerInternal(txns []txn, who names) (found []TxnAnomaly) {
 	for _, t := range txns {
 		if t.op.Type != history.OK || !repeatsKey(t.mops) {
 			continue
@@ -89,10 +95,10 @@ func registerInternal(txns []txn) (found []anomaly) {
 		for _, m := range t.mops {
 			key := mapKey(m.key)
 			if expected, known := state[key]; !m.write && known && !edn.Equal(expected, m.value) {
-				found = append(found, anomaly{
+				found = append(found, TxnAnomaly{
 					ednMap("op", taggedOp(t.op), "mop", m.raw, "expected", expected),
 					fmt.Sprintf("key %s: %s read %s, but by its own operations before it must be %s: %s",
-						edn.String(m.key), describeOp(t.op), edn.String(m.value), edn.String(expected), edn.String(t.op.Value)),
+						edn.Brief(m.key, shown), who.op(t.op), edn.Brief(m.value, shown), edn.Brief(expected, shown), edn.Brief(t.op.Value, shown)),
 				})
 				break
 			}
@@ -102,30 +108,37 @@ func registerInternal(txns []txn) (found []anomaly) {
 	return found
 }
 
-// registers is what transactions did to each key, seen from outside them.
+// registers holds the external reads and writes of transactions by key: the first
+// read of a key, unless the transaction wrote it before, and the last write.
 type registers struct {
-	graph   *depGraph
-	keys    []*register
-	byKey   map[any]*register
-	skipped map[*register]bool // their order of versions is cyclic
+	graph *depGraph
+	keys  []*register
+	byKey map[any]*register
 }
 
+// register is one key. Its versions are numbered in the order of their appearance;
+// 0 is the initial nil, which precedes all others.
 type register struct {
-	key      any
-	versions []version // the first one is the initial nil
-	index    map[any]int32
+	key             any
+	versions        []version
+	index           map[any]int32 // version by value
+	readThenWritten []versionEdge // from what a transaction read to what it then wrote
 }
 
+// version is a value of a key.
 type version struct {
 	value   any
 	writers []int32 // vertices of acknowledged transactions
-	readers []int32
-	next    []int32 // versions that follow, besides those after nil
+	readers []int32 // likewise
+	next    []int32 // versions known to follow, besides those that follow nil
 }
+
+// versionEdge says that one version of a key precedes another.
+type versionEdge struct{ from, to int32 }
 
 func newRegisters(txns []txn) *registers {
 	committed, ops := possible(txns)
-	r := &registers{graph: newDepGraph(ops), byKey: map[any]*register{}, skipped: map[*register]bool{}}
+	r := &registers{graph: newDepGraph(ops), byKey: map[any]*register{}}
 	for v, t := range committed {
 		first, last := map[any]mop{}, map[any]mop{} // external reads and writes
 		var order []mop
@@ -149,7 +162,7 @@ func newRegisters(txns []txn) *registers {
 					k.versions[written].writers = append(k.versions[written].writers, int32(v))
 					if before, ok := first[mapKey(m.key)]; ok && before.value != nil {
 						read := k.version(before.value)
-						k.versions[read].next = append(k.versions[read].next, written)
+						k.readThenWritten = append(k.readThenWritten, versionEdge{read, written})
 					}
 				}
 			} else if t.op.Type == history.OK {
@@ -183,88 +196,92 @@ func (k *register) version(value any) int32 {
 	return i
 }
 
-// touch is how a transaction used a key: the version that it began with and the
-// one that it left.
+// touch is how a transaction used a key: the version that it found and the one
+// that it left.
 type touch struct {
 	vertex      int32
 	first, last int32
 }
 
-// inferFrom orders the versions of each key as processes, or real time, order the
+// inSequence orders the versions of a key as processes, or real time, order the
 // transactions that used it. That is right only if every key by itself is
 // sequentially consistent, or linearizable.
-func (r *registers) inferFrom(h *history.History, order edgeKind) {
-	for _, k := range r.keys {
-		touches := map[int32]*touch{}
-		var vertices []int32
-		note := func(v, version int32, wrote bool) {
-			t := touches[v]
-			if t == nil {
-				t = &touch{v, version, version}
-				touches[v] = t
-				vertices = append(vertices, v)
-			}
-			if wrote {
-				t.last = version
+func (r *registers) inSequence(k *register, h *history.History, order edgeKind) (edges []versionEdge) {
+	touches := map[int32]*touch{}
+	for i, version := range k.versions {
+		for _, v := range version.writers {
+			touches[v] = &touch{v, int32(i), int32(i)}
+		}
+	}
+	for i, version := range k.versions {
+		for _, v := range version.readers {
+			if t := touches[v]; t != nil {
+				t.first = int32(i)
 			} else {
-				t.first = version
-			}
-		}
-		for i, version := range k.versions {
-			for _, v := range version.writers {
-				note(v, int32(i), true)
-			}
-		}
-		for i, version := range k.versions {
-			for _, v := range version.readers {
-				if t := touches[v]; t != nil {
-					t.first = int32(i)
-				} else {
-					note(v, int32(i), false)
-				}
-			}
-		}
-		slices.Sort(vertices)
-		ops := make([]*history.Op, len(vertices))
-		for i, v := range vertices {
-			ops[i] = r.graph.ops[v]
-		}
-		g := newDepGraph(ops)
-		if order == process {
-			g.linkProcesses()
-		} else {
-			g.linkRealtime(h)
-		}
-		for i, out := range g.out {
-			for _, e := range out {
-				a, b := touches[vertices[i]], touches[vertices[e.to]]
-				if a.last != b.first && a.last != 0 {
-					k.versions[a.last].next = append(k.versions[a.last].next, b.first)
-				}
+				touches[v] = &touch{v, int32(i), int32(i)}
 			}
 		}
 	}
+	vertices := slices.Sorted(maps.Keys(touches))
+	ops := make([]*history.Op, len(vertices))
+	for i, v := range vertices {
+		ops[i] = r.graph.ops[v]
+	}
+	g := newDepGraph(ops)
+	if order == process {
+		g.linkProcesses()
+	} else {
+		g.linkRealtime(h)
+	}
+	for i, out := range g.out {
+		for _, e := range out {
+			if from, to := touches[vertices[i]].last, touches[vertices[e.to]].first; from != to {
+				edges = append(edges, versionEdge{from, to})
+			}
+		}
+	}
+	return edges
 }
 
-// cyclic finds keys whose versions follow each other in a circle.
-func (r *registers) cyclic() (found []anomaly) {
+// orderVersions adds edges to the order of each key's versions, except to those
+// keys whose order would become cyclic, nil before every version included: they
+// are reported.
+func (r *registers) orderVersions(edges func(*register) []versionEdge) (found []TxnAnomaly) {
 	for _, k := range r.keys {
+		added := edges(k)
+		if len(added) == 0 {
+			continue
+		}
 		g := &depGraph{ops: make([]*history.Op, len(k.versions)), out: make([][]edge, len(k.versions))}
 		for i, v := range k.versions {
+			if i > 0 {
+				g.linkBare(0, int32(i), ww)
+			}
 			for _, next := range v.next {
 				g.linkBare(int32(i), next, ww)
 			}
 		}
-		for _, component := range g.components(nil, ww) {
-			r.skipped[k] = true
+		for _, e := range added {
+			g.linkBare(e.from, e.to, ww)
+		}
+		cyclic := g.components(nil, ww)
+		for _, component := range cyclic {
 			values := edn.Set{}
 			for _, i := range component {
 				values = append(values, k.versions[i].value)
 			}
-			found = append(found, anomaly{
+			found = append(found, TxnAnomaly{
 				ednMap("key", k.key, "scc", values),
-				fmt.Sprintf("key %s: the versions %s each replaced another one of them", edn.String(k.key), listOf(values)),
+				fmt.Sprintf("key %s: each of the versions %s must precede another one of them", edn.Brief(k.key, shown), listOf(values)),
 			})
+		}
+		if len(cyclic) > 0 {
+			continue
+		}
+		for _, e := range added {
+			if e.from != 0 { // link knows that nil precedes all
+				k.versions[e.from].next = append(k.versions[e.from].next, e.to)
+			}
 		}
 	}
 	return found
@@ -291,15 +308,15 @@ func (r *registers) link() {
 			if i > 0 { // every version follows the initial one
 				r.follow(k, &k.versions[0], v)
 			}
-			if !r.skipped[k] {
-				for _, next := range v.next {
-					r.follow(k, v, &k.versions[next])
-				}
+			for _, next := range v.next {
+				r.follow(k, v, &k.versions[next])
 			}
 		}
 	}
 }
 
+// follow adds the dependencies that follow from next being the version after v, or
+// a later one.
 func (r *registers) follow(k *register, v, next *version) {
 	why := r.graph.reason(reason{k.key, v.value, next.value})
 	for _, w := range next.writers {
@@ -313,7 +330,7 @@ func (r *registers) follow(k *register, v, next *version) {
 }
 
 func registerWords(kind edgeKind, why reason, a, b string) string {
-	key, value, next := edn.String(why.key), edn.String(why.value), edn.String(why.next)
+	key, value, next := edn.Brief(why.key, shown), edn.Brief(why.value, shown), edn.Brief(why.next, shown)
 	switch kind {
 	case ww:
 		return fmt.Sprintf("%s set key %s to %s, which %s replaced by %s", a, key, value, b, next)

@@ -1,8 +1,10 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
+	"time"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -10,105 +12,142 @@ import (
 
 // SetFullResult is what became of every element of a set.
 type SetFullResult struct {
-	Valid           Validity  `json:"valid?"`
-	AttemptCount    int       `json:"attempt-count"`
-	StableCount     int       `json:"stable-count"`
-	LostCount       int       `json:"lost-count"`
-	Lost            edn.List  `json:"lost"`
-	NeverReadCount  int       `json:"never-read-count"`
-	NeverRead       edn.List  `json:"never-read"`
-	StaleCount      int       `json:"stale-count"`
-	Stale           edn.List  `json:"stale"`
-	WorstStale      []Element `json:"worst-stale"`
-	StableLatencies edn.Map   `json:"stable-latencies,omitempty"` // quantile → ms
-	LostLatencies   edn.Map   `json:"lost-latencies,omitempty"`   // quantile → ms
-	DuplicatedCount int       `json:"duplicated-count"`
-	Duplicated      edn.Map   `json:"duplicated"`
+	Verdict
+	AttemptCount    int // elements that clients tried to add
+	StableCount     int
+	Lost            []any      // ascending
+	NeverRead       []any      // ascending
+	Stale           []any      // stable ones that were missing from a read after they were known, ascending
+	WorstStale      []Element  // at most eight, the highest latency first
+	StableLatencies *Quantiles // of the stable elements, in whole milliseconds; nil for none
+	LostLatencies   *Quantiles // of the lost elements, in whole milliseconds; nil for none
 }
+
+// MarshalEDN returns the map that results.edn shows. Duplicates are never found by
+// this check, nor by Jepsen's.
+func (r *SetFullResult) MarshalEDN() any {
+	m := ednMap("valid?", r.Valid.MarshalEDN(), "attempt-count", int64(r.AttemptCount), "stable-count", int64(r.StableCount),
+		"lost-count", int64(len(r.Lost)), "lost", edn.List(r.Lost), "never-read-count", int64(len(r.NeverRead)), "never-read", edn.List(r.NeverRead),
+		"stale-count", int64(len(r.Stale)), "stale", edn.List(r.Stale), "worst-stale", edn.Marshal(r.WorstStale))
+	if q := r.StableLatencies; q != nil {
+		m = append(m, ednMap("stable-latencies", q.wholeMilliseconds())...)
+	}
+	if q := r.LostLatencies; q != nil {
+		m = append(m, ednMap("lost-latencies", q.wholeMilliseconds())...)
+	}
+	return append(m, ednMap("duplicated-count", int64(0), "duplicated", edn.Map{})...)
+}
+
+// SetOutcome is what became of an element.
+type SetOutcome string
+
+// The outcomes of an element; SetFull defines them.
+const (
+	Stable    SetOutcome = "stable"
+	Lost      SetOutcome = "lost"
+	NeverRead SetOutcome = "never-read"
+)
 
 // Element is the fate of one element.
 type Element struct {
-	Element       any         `json:"element"`
-	Outcome       edn.Keyword `json:"outcome"` // stable, lost or never-read
-	StableLatency any         `json:"stable-latency"`
-	LostLatency   any         `json:"lost-latency"`
-	Known         any         `json:"known"`
-	LastAbsent    any         `json:"last-absent"`
+	Value      any
+	Outcome    SetOutcome
+	Latency    time.Duration // how long it took until it was stable, or lost, in whole milliseconds; 0 if it was never read
+	Known      *history.Op   // the completion of its add, or of the first read that shows it; nil if there is none
+	LastAbsent *history.Op   // the invocation of the last read without it; nil if there is none
 
-	known, lastPresent, lastAbsent *history.Op
-	latency                        int64
+	lastPresent *history.Op
+}
+
+// MarshalEDN returns the map that results.edn shows.
+func (e Element) MarshalEDN() any {
+	var stable, lost any
+	switch e.Outcome {
+	case Stable:
+		stable = e.Latency.Milliseconds()
+	case Lost:
+		lost = e.Latency.Milliseconds()
+	}
+	return ednMap("element", e.Value, "outcome", edn.Keyword(e.Outcome), "stable-latency", stable, "lost-latency", lost,
+		"known", asAdd(e.Known), "last-absent", taggedOp(e.LastAbsent))
+}
+
+// asAdd is the operation as the official checker sees it, which knows broadcast
+// under the name add.
+func asAdd(op *history.Op) any {
+	if op == nil || op.F != "broadcast" {
+		return taggedOp(op)
+	}
+	renamed := *op
+	renamed.F = "add"
+	return taggedOp(&renamed)
 }
 
 // SetFull follows every element that was added, by operations named add, through
 // the reads of all clients together. An element is known from the completion
-// of its add, or of the first read that shows it. It is stable if the
-// latest-invoked read of those that show or lack it shows it, and lost if it
-// was known and is missing from a read invoked after the last one that showed
-// it.
+// of its add, or of the first read that shows it, whichever is earlier. It is
+// stable if the latest-invoked read of those that show or lack it shows it, and
+// lost if it was known and is missing from a read invoked after the last one that
+// showed it. A read of nil shows no element.
 //
-// A lost element is proof of an error. What this check can miss: a node that
-// never gets an element, as long as the last read that was invoked shows it;
-// duplicates within a read, for which the fields exist but are never filled;
-// and elements that nobody added.
+// Sound: nothing is ever removed from the set, so a lost element is proof of an
+// error. Incomplete: it misses a node that never gets an element, if the last
+// read that was invoked shows it; duplicates within a read; and elements that
+// nobody added. The verdict is Unknown if no element is stable and none is lost.
 //
 // The definition is that of Jepsen's set-full checker.
-func SetFull(h *history.History, add string) (Verdict, error) {
+func SetFull(h *history.History, add string, o Options) (*SetFullResult, error) {
 	s, err := newSetHistory(h, add)
 	if err != nil {
-		return Verdict{}, err
+		return nil, err
 	}
-	r := SetFullResult{
-		AttemptCount: len(s.elements), Lost: edn.List{}, NeverRead: edn.List{}, Stale: edn.List{},
-		WorstStale: []Element{}, Duplicated: edn.Map{},
-	}
+	r := &SetFullResult{AttemptCount: len(s.elements), Lost: []any{}, NeverRead: []any{}, Stale: []any{}}
 	var stale []Element
-	var stableLatencies, lostLatencies []int64
+	var stableLatencies, lostLatencies []time.Duration
 	var lost []string
-	var lacks []int // the read that lacks the first one
-	sort.SliceStable(s.elements, func(i, j int) bool { return edn.Compare(s.elements[i].value, s.elements[j].value) < 0 })
+	var proof []int // the read that lacks the first lost element
+	slices.SortStableFunc(s.elements, func(a, b setElement) int { return edn.Compare(a.value, b.value) })
 	for i := range s.elements {
 		e := s.fate(&s.elements[i])
 		switch e.Outcome {
-		case "stable":
+		case Stable:
 			r.StableCount++
-			stableLatencies = append(stableLatencies, e.latency)
-			if e.latency > 0 {
+			stableLatencies = append(stableLatencies, e.Latency)
+			if e.Latency > 0 {
 				stale = append(stale, e)
-				r.Stale = append(r.Stale, e.Element)
+				r.Stale = append(r.Stale, e.Value)
 			}
-		case "lost":
-			r.Lost = append(r.Lost, e.Element)
-			lostLatencies = append(lostLatencies, e.latency)
+		case Lost:
+			r.Lost = append(r.Lost, e.Value)
+			lostLatencies = append(lostLatencies, e.Latency)
 			if lost == nil {
-				lacks = []int{h.Completion(e.lastAbsent).Index}
+				proof = []int{h.Completion(e.LastAbsent).Index}
 			}
-			lost = append(lost, s.explainLost(h, e))
-		default:
-			r.NeverRead = append(r.NeverRead, e.Element)
+			lost = append(lost, explainLost(h, e, namesOf(o)))
+		case NeverRead:
+			r.NeverRead = append(r.NeverRead, e.Value)
 		}
 	}
-	r.LostCount, r.NeverReadCount, r.StaleCount = len(r.Lost), len(r.NeverRead), len(stale)
-	sort.SliceStable(stale, func(i, j int) bool { return stale[i].latency < stale[j].latency })
-	for i := len(stale) - 1; i >= 0 && len(r.WorstStale) < 8; i-- {
-		r.WorstStale = append(r.WorstStale, stale[i])
-	}
-	r.StableLatencies = quantiles(stableLatencies)
-	r.LostLatencies = quantiles(lostLatencies)
+	slices.SortStableFunc(stale, func(a, b Element) int { return cmp.Compare(a.Latency, b.Latency) })
+	slices.Reverse(stale) // of equal latencies, Jepsen shows the largest element first
+	r.WorstStale = stale[:min(len(stale), 8)]
+	r.StableLatencies = QuantilesOf(stableLatencies)
+	r.LostLatencies = QuantilesOf(lostLatencies)
 
-	v := Verdict{Summary: fmt.Sprintf("%d values: %d stable, %d lost, %d never read", r.AttemptCount, r.StableCount, r.LostCount, r.NeverReadCount)}
+	r.Summary = fmt.Sprintf("%s: %d stable, %d lost, %d never read", count(r.AttemptCount, "value", "values"), r.StableCount, len(r.Lost), len(r.NeverRead))
 	switch {
-	case r.LostCount > 0:
+	case len(r.Lost) > 0:
 		r.Valid = Invalid
-		v.Findings = []Finding{{
-			Check: "lost", Summary: fmt.Sprintf("%d of %d values were lost", r.LostCount, r.AttemptCount),
-			Details: firstFew(lost), About: []any{r.Lost[0]}, Proof: lacks,
+		r.Findings = []Finding{{
+			Check: "lost", Summary: fmt.Sprintf("%d of %s lost", len(r.Lost), count(r.AttemptCount, "value was", "values were")),
+			Details: firstFew(lost), About: []any{r.Lost[0]}, Proof: proof,
 		}}
 	case r.StableCount == 0:
-		r.Valid = Unknown
-		v.Findings = []Finding{{Check: "stable", Summary: "no value was ever read after it was added, so nothing can be said"}}
+		r.Findings = []Finding{{Check: "stable", Summary: "no value was ever read after it was added, so nothing can be said"}}
+	default:
+		r.Valid = Valid
 	}
-	v.Valid, v.Fields = r.Valid, r
-	return v, nil
+	return r, nil
 }
 
 // setHistory indexes a history by element so that the fate of each is found
@@ -156,7 +195,7 @@ func newSetHistory(h *history.History, add string) (*setHistory, error) {
 		case op.F == "read" && op.Type == history.OK:
 			values, ok := sequence(op.Value)
 			if !ok {
-				return nil, &ShapeError{*op, "a vector of the elements that the node has"}
+				return nil, &ShapeError{*op, setShape}
 			}
 			s.reads = append(s.reads, setRead{h.Invocation(op), op})
 			for _, v := range values {
@@ -166,7 +205,7 @@ func newSetHistory(h *history.History, add string) (*setHistory, error) {
 			}
 		}
 	}
-	sort.Slice(s.reads, func(i, j int) bool { return s.reads[i].invocation.Index > s.reads[j].invocation.Index })
+	slices.SortFunc(s.reads, func(a, b setRead) int { return cmp.Compare(b.invocation.Index, a.invocation.Index) })
 	s.latest = make([]int, len(s.reads)+1)
 	for rank := len(s.reads) - 1; rank >= 0; rank-- {
 		s.latest[rank] = max(s.latest[rank+1], s.reads[rank].completion.Index)
@@ -187,8 +226,10 @@ func newSetHistory(h *history.History, add string) (*setHistory, error) {
 	return s, nil
 }
 
+const setShape = "a vector of the elements that the node has"
+
 func (s *setHistory) fate(e *setElement) Element {
-	out := Element{Element: e.value, Outcome: "never-read", known: e.known}
+	out := Element{Value: e.value, Outcome: NeverRead, Known: e.known}
 	if len(e.present) > 0 {
 		out.lastPresent = s.reads[e.present[0]].invocation
 	}
@@ -197,103 +238,37 @@ func (s *setHistory) fate(e *setElement) Element {
 		if len(present) > 0 && present[0] == int32(rank) {
 			present = present[1:]
 		} else if s.reads[rank].completion.Index > e.add.Index {
-			out.lastAbsent = s.reads[rank].invocation
+			out.LastAbsent = s.reads[rank].invocation
 			break
 		}
 	}
-	present1, absent := out.lastPresent, out.lastAbsent
+	shows, lacks := out.lastPresent, out.LastAbsent
 	switch {
-	case present1 != nil && (absent == nil || absent.Index < present1.Index):
-		out.Outcome = "stable"
-		out.latency = latencyMS(absent, e.known)
-		out.StableLatency = out.latency
-	case e.known != nil && absent != nil && (present1 == nil || present1.Index < absent.Index) && e.known.Index < absent.Index:
-		out.Outcome = "lost"
-		out.latency = latencyMS(present1, e.known)
-		out.LostLatency = out.latency
+	case shows != nil && (lacks == nil || lacks.Index < shows.Index):
+		out.Outcome = Stable
+		out.Latency = untilJustAfter(lacks, e.known)
+	case e.known != nil && lacks != nil && (shows == nil || shows.Index < lacks.Index) && e.known.Index < lacks.Index:
+		out.Outcome = Lost
+		out.Latency = untilJustAfter(shows, e.known)
 	}
-	out.Known, out.LastAbsent = asAdd(out.known), taggedOp(out.lastAbsent)
 	return out
 }
 
-// asAdd is the operation as the official checker sees it, which knows broadcast
-// under the name add.
-func asAdd(op *history.Op) any {
-	if op == nil || op.F != "broadcast" {
-		return taggedOp(op)
-	}
-	renamed := *op
-	renamed.F = "add"
-	return taggedOp(&renamed)
-}
-
-// latencyMS is the time from when an element was known to just after op was
+// untilJustAfter is the time from when an element was known to just after op was
 // invoked, in whole milliseconds, at least 0.
-func latencyMS(op, known *history.Op) int64 {
+func untilJustAfter(op, known *history.Op) time.Duration {
 	if op == nil {
 		return 0
 	}
-	return max(int64(op.Time)+1-int64(known.Time), 0) / 1e6
+	return max(op.Time+1-known.Time, 0).Truncate(time.Millisecond)
 }
 
-func (s *setHistory) explainLost(h *history.History, e Element) string {
+func explainLost(h *history.History, e Element, who names) string {
 	how := "a read showed"
-	if e.known.F != "read" {
-		how = fmt.Sprintf("process %d got an acknowledgement of", e.known.Process)
+	if e.Known.F != "read" {
+		how = fmt.Sprintf("%s got an acknowledgement of", who.process(e.Known.Process))
 	}
-	absent := h.Completion(e.lastAbsent)
-	return fmt.Sprintf("%s %s at %.3f s, but the read of process %d at %.3f s lacks it",
-		how, edn.String(e.Element), e.known.Time.Seconds(), absent.Process, absent.Time.Seconds())
-}
-
-var points = []any{int64(0), 0.5, 0.95, 0.99, int64(1)}
-
-// quantiles returns a map from 0, 0.5, 0.95, 0.99 and 1 to the value at that
-// quantile, nil for no values.
-func quantiles(values []int64) edn.Map {
-	if len(values) == 0 {
-		return nil
-	}
-	sort.Slice(values, func(i, j int) bool { return values[i] < values[j] })
-	var m edn.Map
-	for _, p := range points {
-		f, ok := p.(float64)
-		if !ok {
-			f = float64(p.(int64))
-		}
-		m = append(m, edn.Entry{Key: p, Value: values[min(int(f*float64(len(values))), len(values)-1)]})
-	}
-	return m
-}
-
-// taggedOp is an operation as results.edn shows it.
-func taggedOp(op *history.Op) any {
-	if op == nil {
-		return nil
-	}
-	return edn.Tagged{Tag: "jepsen.history.Op", Value: op.MarshalEDN()}
-}
-
-// mapKey returns a Go map key that is equal for equal EDN values.
-func mapKey(v any) any {
-	switch v.(type) {
-	case int64, string, bool, float64, edn.Keyword, nil:
-		return v
-	}
-	return canonicalKey(edn.Canonical(v))
-}
-
-type canonicalKey string
-
-// sequence returns the elements of a vector or list; nil counts as empty.
-func sequence(v any) ([]any, bool) {
-	switch v := v.(type) {
-	case []any:
-		return v, true
-	case edn.List:
-		return v, true
-	case nil:
-		return nil, true
-	}
-	return nil, false
+	absent := h.Completion(e.LastAbsent)
+	return fmt.Sprintf("%s %s at %.3f s, but the read of %s lacks it",
+		how, edn.Brief(e.Value, shown), e.Known.Time.Seconds(), who.op(absent))
 }

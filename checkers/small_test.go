@@ -21,14 +21,17 @@ import (
 //
 // is an operation of process 0: its invocation and, a millisecond later, its
 // completion. The completion may be ok (the default), fail, info, or begun for an
-// operation that completes with a later "ends" line of its process. :x is written
-// x. The command check WORKLOAD has the arguments strict, nodes=2 and
-// models=read-committed; its output is the verdict and the name of every finding.
+// operation that completes with a later "ends" line of its process. A line ends
+// with final for a final read, and with seek for an assignment of keys from their
+// beginning. :x is written x. The command check WORKLOAD has the arguments strict, nodes=2,
+// models=read-committed, settle=1ms (the default is the shortest time),
+// sequential-keys and linearizable-keys; its output is the verdict, the name of
+// every finding, and the strict checks that were skipped.
 func TestSmallHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata/small", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			h := parseHistory(t, d)
-			o := Options{Workload: d.CmdArgs[0].Key, Strict: d.HasArg("strict")}
+			o := Options{Workload: d.CmdArgs[0].Key, Strict: d.HasArg("strict"), Settle: time.Nanosecond}
 			if d.HasArg("nodes") {
 				var n int
 				d.ScanArgs(t, "nodes", &n)
@@ -42,20 +45,32 @@ func TestSmallHistories(t *testing.T) {
 				d.ScanArgs(t, "models", &models)
 				o.ConsistencyModels = []string{models}
 			}
+			if d.HasArg("settle") {
+				var settle string
+				d.ScanArgs(t, "settle", &settle)
+				var err error
+				if o.Settle, err = time.ParseDuration(settle); err != nil {
+					d.Fatalf(t, "%v", err)
+				}
+			}
+			o.SequentialKeys, o.LinearizableKeys = d.HasArg("sequential-keys"), d.HasArg("linearizable-keys")
 			r, err := Check(h, nil, o)
 			if err != nil {
 				return "error: " + err.Error()
 			}
-			out := r.Valid.String() + names(r.Findings)
+			out := r.Valid.String() + findingNames(r.Findings)
 			if r.Strict != nil {
-				out += "\nstrict " + r.Strict.Valid.String() + names(r.Strict.Errors)
+				out += "\nstrict " + r.Strict.Valid.String() + findingNames(r.Strict.Errors)
+				for _, s := range r.Strict.Skipped {
+					out += "\nskipped " + s.Check + ": " + s.Reason
+				}
 			}
 			return out
 		})
 	})
 }
 
-func names(findings []Finding) string {
+func findingNames(findings []Finding) string {
 	s := ""
 	for _, f := range findings {
 		s += " " + f.Check
@@ -75,6 +90,7 @@ func parseHistory(t *testing.T, d *datadriven.TestData) *history.History {
 	}
 	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
 		line, final := strings.CutSuffix(line, " final")
+		line, seek := strings.CutSuffix(line, " seek")
 		fields := strings.SplitN(line, " ", 3)
 		process, err := strconv.Atoi(fields[0])
 		if err != nil || len(fields) < 2 {
@@ -111,10 +127,17 @@ func parseHistory(t *testing.T, d *datadriven.TestData) *history.History {
 			values = []any{nil}
 		}
 		record(history.Invoke, process, f, values[0])
-		ops[len(ops)-1].Final = final
 		if typ != history.Invoke {
 			record(typ, process, f, values[len(values)-1])
-			ops[len(ops)-1].Final = final
+		}
+		for i := len(ops) - 1; i >= 0 && ops[i].Process == process && i >= len(ops)-2; i-- {
+			ops[i].Final = final
+			if seek {
+				ops[i].Extra = edn.Map{{Key: edn.Keyword("seek-to-beginning?"), Value: true}}
+			}
+			if ops[i].Type == history.Invoke {
+				break
+			}
 		}
 	}
 	for i := range ops {

@@ -1,8 +1,10 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,16 +49,15 @@ type ByF map[string]*Counts
 // MarshalEDN returns a map with keywords for keys, in order.
 func (b ByF) MarshalEDN() any {
 	m := edn.Map{}
-	for f, c := range b {
-		m = append(m, edn.Entry{Key: edn.Keyword(f), Value: edn.Marshal(*c)})
+	for _, f := range slices.Sorted(maps.Keys(b)) {
+		m = append(m, edn.Entry{Key: edn.Keyword(f), Value: edn.Marshal(*b[f])})
 	}
-	edn.SortMap(m)
 	return m
 }
 
-// StatsOf counts operations. A function that never succeeded makes the run
-// invalid, save kafka's crash, which never can. If nothing completed the verdict is
-// Unknown, where Jepsen's checker would say that it is valid.
+// StatsOf counts the completed operations of clients. A function that never
+// succeeded makes the run invalid, except for kafka's crash, which never can. If
+// nothing completed the verdict is Unknown, where Jepsen's is true.
 func StatsOf(h *history.History) Stats {
 	s := Stats{ByF: ByF{}, errors: map[string]int{}}
 	for i := range h.Ops {
@@ -73,12 +74,13 @@ func StatsOf(h *history.History) Stats {
 			s.errors[op.F+" "+op.Type.String()+": "+brief.Text(errorText(op.Error), shown)]++
 		}
 	}
-	s.Valid = Unknown
-	for f, c := range s.ByF { // the order does not show
-		if f != "crash" && s.Valid != Invalid {
-			s.Valid = c.Valid
+	var verdicts []Validity
+	for _, f := range slices.Sorted(maps.Keys(s.ByF)) {
+		if f != "crash" {
+			verdicts = append(verdicts, s.ByF[f].Valid)
 		}
 	}
+	s.Valid = Worst(verdicts...)
 	return s
 }
 
@@ -94,11 +96,11 @@ func (s *Stats) findings() []Finding {
 		return []Finding{{Check: "stats", Summary: "no operation completed, so nothing can be said"}}
 	}
 	var out []Finding
-	for _, f := range sortedNames(s.ByF) {
+	for _, f := range slices.Sorted(maps.Keys(s.ByF)) {
 		if c := s.ByF[f]; c.Valid != Valid && f != "crash" {
 			out = append(out, Finding{
 				Check:   "stats",
-				Summary: fmt.Sprintf("not one %s succeeded: of %d, %d failed and %d have an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
+				Summary: fmt.Sprintf("no %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
 				Details: s.errorsOf(f),
 			})
 		}
@@ -106,8 +108,8 @@ func (s *Stats) findings() []Finding {
 	return out
 }
 
-// errorsOf lists the most frequent errors of a function, of all functions if f
-// is empty.
+// errorsOf lists the three most frequent errors of a function, or of all functions
+// if f is empty.
 func (s *Stats) errorsOf(f string) []string {
 	var texts []string
 	for text := range s.errors {
@@ -115,17 +117,13 @@ func (s *Stats) errorsOf(f string) []string {
 			texts = append(texts, text)
 		}
 	}
-	sort.Slice(texts, func(i, j int) bool {
-		a, b := texts[i], texts[j]
-		if s.errors[a] != s.errors[b] {
-			return s.errors[a] > s.errors[b]
-		}
-		return a < b
+	slices.SortFunc(texts, func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.errors[b], s.errors[a]), cmp.Compare(a, b))
 	})
 	var out []string
 	for i, text := range texts {
 		if i == 3 {
-			out = append(out, fmt.Sprintf("and %d other kinds of error", len(texts)-i))
+			out = append(out, "and "+count(len(texts)-i, "other kind of error", "other kinds of error"))
 			break
 		}
 		out = append(out, fmt.Sprintf("%d × %s", s.errors[text], text))
@@ -136,56 +134,52 @@ func (s *Stats) errorsOf(f string) []string {
 // Errors lists the most frequent errors that clients got, most frequent first.
 func (s *Stats) Errors() []string { return s.errorsOf("") }
 
-func sortedNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
 // AvailabilityResult is the fraction of operations that succeeded.
 type AvailabilityResult struct {
 	Valid      Validity `json:"valid?"`
 	OKFraction float32  `json:"ok-fraction"`
 
 	Stalled        time.Duration `json:"-"` // for how long the runner itself made no progress, see history.RunnerStall
-	WithoutCrashes float32       `json:"-"` // OKFraction without kafka's crash operations, which fail by design
+	WithoutCrashes float32       `json:"-"` // OKFraction, leaving out kafka's crash operations, which never succeed
 }
 
 // Availability compares the fraction of the invoked operations that succeeded
-// with the least that is expected, if anything is. Too few of them are Unknown
-// rather than Invalid if the runner itself stalled: nodes may have given up on
-// each other, or on a service, meanwhile.
+// with least, the lowest that is acceptable; nil accepts any. Too few of them are
+// Unknown rather than Invalid if the runner itself stalled: nodes may have given
+// up on each other, or on a service, meanwhile.
 func Availability(h *history.History, least *float64) AvailabilityResult {
 	ok, invoked, crashes := 0, 0, 0
 	stalled := time.Duration(0)
 	for i := range h.Ops {
-		if op := &h.Ops[i]; !op.Client() && op.F == history.RunnerStall {
+		op := &h.Ops[i]
+		if !op.Client() && op.F == history.RunnerStall {
 			ms, _ := op.Value.(int64)
 			stalled += time.Duration(ms) * time.Millisecond
 		}
-		switch h.Ops[i].Type {
+		switch op.Type {
 		case history.OK:
 			ok++
 		case history.Invoke:
 			invoked++
-			if h.Ops[i].F == "crash" {
+			if op.F == "crash" {
 				crashes++
 			}
 		}
 	}
-	r := AvailabilityResult{OKFraction: 1, WithoutCrashes: 1, Stalled: stalled}
+	r := AvailabilityResult{Valid: Valid, OKFraction: 1, WithoutCrashes: 1, Stalled: stalled}
 	if invoked > 0 {
 		r.OKFraction = float32(float64(ok) / float64(invoked))
 	}
 	if invoked > crashes {
 		r.WithoutCrashes = float32(float64(ok) / float64(invoked-crashes))
 	}
-	if least != nil {
-		r.Valid = validIf(float64(r.OKFraction) >= *least)
-		if r.Valid == Invalid && stalled > 0 {
+	switch {
+	case least == nil:
+	case invoked == 0:
+		r.Valid = Unknown
+	case float64(r.OKFraction) < *least:
+		r.Valid = Invalid
+		if stalled > 0 {
 			r.Valid = Unknown
 		}
 	}
@@ -195,6 +189,9 @@ func Availability(h *history.History, least *float64) AvailabilityResult {
 func (r AvailabilityResult) findings(least *float64) []Finding {
 	if r.Valid == Valid {
 		return nil
+	}
+	if r.Valid == Unknown && r.Stalled == 0 {
+		return []Finding{{Check: "availability", Summary: "no operation was invoked, so nothing can be said"}}
 	}
 	f := Finding{
 		Check:   "availability",

@@ -1,9 +1,9 @@
 package checkers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
-	"strings"
+	"slices"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -22,6 +22,12 @@ type txn struct {
 	op   *history.Op
 	mops []mop
 }
+
+// The shapes of transactions, for errors.
+const (
+	registerShape = "micro-operations such as [:r 3 nil] and [:w 3 1]"
+	listShape     = "micro-operations such as [:r 3 [1 2]] and [:append 3 3]"
+)
 
 // readTxns parses the completions of all transactions, and the invocations of
 // those that never completed, which may have taken effect, as info. The final
@@ -49,9 +55,9 @@ func selectTxns(h *history.History, write edn.Keyword, shape string, final bool)
 			if h.Completion(op) != nil {
 				continue
 			}
-			lost := *op
-			lost.Type = history.Info
-			op = &lost
+			unfinished := *op
+			unfinished.Type = history.Info
+			op = &unfinished
 		}
 		mops, ok := parseMops(op.Value, write)
 		if !ok {
@@ -82,146 +88,43 @@ func parseMops(v any, write edn.Keyword) ([]mop, bool) {
 	return mops, true
 }
 
-// anomaly is one proof that a history is not what some models promise.
-type anomaly struct {
-	fields edn.Map
-	text   string
-}
+// repeatedWrites is the name of the finding that a value was written more than once.
+const repeatedWrites = "repeated-writes"
 
-// anomalies are the proofs by the name of the anomaly.
-type anomalies map[string][]anomaly
-
-func (a anomalies) add(name string, found ...anomaly) {
-	if len(found) > 0 {
-		a[name] = append(a[name], found...)
-	}
-}
-
-// addCycles searches the graph and adds what it finds.
-func (a anomalies) addCycles(g *depGraph, words func(edgeKind, reason, string, string) string) {
-	if g.size == 0 {
-		a["empty-transaction-graph"] = []anomaly{{text: "no transaction depends on another one, so nothing can be said about their order"}}
-		return
-	}
-	found, complete := g.cycles()
-	for _, name := range sortedNames(found) {
-		for _, c := range found[name] {
-			a.add(name, anomaly{g.marshal(&c, name), g.explain(&c, words)})
-		}
-	}
-	if !complete {
-		a["cycle-search-timeout"] = []anomaly{{text: "the search for cycles was given up after much work; there may be more of them"}}
-	}
-}
-
-// unknownAnomalies make a verdict unknown rather than invalid.
-var unknownAnomalies = map[string]bool{"empty-transaction-graph": true, "cycle-search-timeout": true}
-
-// additionalEdges tells which orders, besides the data, the models speak of.
-func additionalEdges(models []string) edgeKind {
-	kind := edgeKind(0)
-	for name := range prohibited(models) {
-		switch {
-		case strings.HasSuffix(name, "-realtime"):
-			return realtime
-		case strings.HasSuffix(name, "-process"):
-			kind = process
-		}
-	}
-	return kind
-}
-
-// TxnResult is the verdict on a history of transactions.
-type TxnResult struct {
-	Valid        Validity      `json:"valid?"`
-	AnomalyTypes []edn.Keyword `json:"anomaly-types"`
-	Anomalies    edn.Map       `json:"anomalies"`
-	Not          edn.Set       `json:"not,omitempty"`      // the weakest models that do not hold
-	AlsoNot      edn.Set       `json:"also-not,omitempty"` // the stronger ones that fall with them
-}
-
-// judge says which of the anomalies the models forbid.
-func judge(found anomalies, models []string, transactions int) Verdict {
-	bad := prohibited(models)
-	r := TxnResult{AnomalyTypes: []edn.Keyword{}}
-	v := Verdict{Summary: fmt.Sprintf("%d transactions", transactions)}
-	names := sortedNames(found)
-	for _, name := range names {
-		if !bad[name] && !unknownAnomalies[name] {
-			continue
-		}
-		if unknownAnomalies[name] {
-			r.Valid = Worst(r.Valid, Unknown)
-		} else {
-			r.Valid = Invalid
-		}
-		r.AnomalyTypes = append(r.AnomalyTypes, edn.Keyword(name))
-		shown := edn.List{}
-		var texts []string
-		for i, a := range found[name] {
-			if i < shownErrors {
-				shown = append(shown, a.fields)
+// findRepeatedWrites finds values that were written to a key more than once. All
+// inference rests on their absence: a value that is read must name its writer.
+func findRepeatedWrites(txns []txn, who names) (found []TxnAnomaly) {
+	first := make(map[valueID]*history.Op, len(txns))
+	for _, t := range txns {
+		for _, m := range t.mops {
+			if !m.write {
+				continue
 			}
-			texts = append(texts, a.text)
+			id := idOf(m.key, m.value)
+			if before := first[id]; before != nil {
+				found = append(found, TxnAnomaly{
+					ednMap("key", m.key, "value", m.value, "ops", []any{taggedOp(before), taggedOp(t.op)}),
+					fmt.Sprintf("key %s: %s was written by %s (operation %d) and by %s (operation %d)", edn.Brief(m.key, shown), edn.Brief(m.value, shown),
+						who.op(before), before.Index, who.op(t.op), t.op.Index),
+				})
+				continue
+			}
+			first[id] = t.op
 		}
-		r.Anomalies = append(r.Anomalies, edn.Entry{Key: edn.Keyword(name), Value: shown})
-		v.Findings = append(v.Findings, Finding{Check: name, Summary: fmt.Sprintf("%d × %s", len(texts), anomalyWords[baseName(name)]), Details: firstFew(texts)})
 	}
-	not, alsoNot := boundary(names)
-	for _, m := range not {
-		r.Not = append(r.Not, edn.Keyword(m))
-	}
-	for _, m := range alsoNot {
-		r.AlsoNot = append(r.AlsoNot, edn.Keyword(m))
-	}
-	if r.Valid == Valid {
-		v.Summary += ", allowed under " + joinAnd(models)
-	} else {
-		var words []string
-		for _, t := range r.AnomalyTypes {
-			words = append(words, string(t))
-		}
-		v.Summary += ": " + strings.Join(words, ", ")
-	}
-	v.Valid, v.Fields = r.Valid, r
-	return v
+	return found
 }
 
-func joinAnd(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-// baseName is the name of an anomaly without its variant.
-func baseName(name string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(name, "-realtime"), "-process")
-}
-
-// anomalyWords say what each anomaly is.
-var anomalyWords = map[string]string{
-	"G0":                      "dirty write: a cycle of transactions that overwrote each other",
-	"G1a":                     "aborted read: a transaction read what a failed one wrote",
-	"G1b":                     "intermediate read: a transaction read what another one overwrote itself",
-	"G1c":                     "circular information flow: a cycle of writes and reads of them",
-	"G-single-item":           "read skew: a cycle with one read of an overwritten version",
-	"G-nonadjacent-item":      "a cycle with reads of overwritten versions, no two of them in a row",
-	"G2-item":                 "write skew: a cycle with reads of overwritten versions",
-	"internal":                "a transaction contradicts its own earlier reads or writes",
-	"future-read":             "a transaction read what it wrote only later",
-	"lost-update":             "transactions read the same version of a key and each wrote a new one",
-	"dirty-update":            "a transaction wrote on top of what a failed one wrote",
-	"duplicate-elements":      "a list has an element twice",
-	"incompatible-order":      "two reads of a list contradict each other on its order",
-	"cyclic-versions":         "the order of the versions of a key has a cycle",
-	"empty-transaction-graph": "nothing to judge by",
-	"cycle-search-timeout":    "incomplete",
+// refuse is the result of a history with repeated writes.
+func refuse(repeated []TxnAnomaly, transactions int, lists bool) *TxnResult {
+	r := judge(anomalies{repeatedWrites: repeated}, nil, transactions)
+	r.lists = lists
+	return r
 }
 
 // lostUpdates finds transactions that read the same version of a key and each
 // wrote a new one.
-func lostUpdates(txns []txn) (found []anomaly) {
+func lostUpdates(txns []txn, who names) (found []TxnAnomaly) {
 	type group struct {
 		key, value any
 		txns       []*history.Op
@@ -257,17 +160,17 @@ func lostUpdates(txns []txn) (found []anomaly) {
 			}
 		}
 	}
-	sort.SliceStable(order, func(i, j int) bool { return order[i].txns[0].Index < order[j].txns[0].Index })
+	slices.SortStableFunc(order, func(a, b *group) int { return cmp.Compare(a.txns[0].Index, b.txns[0].Index) })
 	for _, g := range order {
 		var ops []any
-		var who []string
+		var writers []string
 		for _, op := range g.txns {
 			ops = append(ops, taggedOp(op))
-			who = append(who, describeOp(op))
+			writers = append(writers, who.op(op))
 		}
-		found = append(found, anomaly{
+		found = append(found, TxnAnomaly{
 			ednMap("key", g.key, "value", g.value, "txns", ops),
-			fmt.Sprintf("key %s: %s each read %s and wrote a new value", edn.String(g.key), joinAnd(who[:min(len(who), 6)]), edn.String(g.value)),
+			fmt.Sprintf("key %s: %s each read %s and wrote a new value", edn.Brief(g.key, shown), joinAnd(writers[:min(len(writers), 6)]), edn.Brief(g.value, shown)),
 		})
 	}
 	return found
@@ -294,7 +197,7 @@ func repeatsKey(mops []mop) bool {
 	return false
 }
 
-// failedWrites maps each value that a failed transaction wrote to it.
+// failedWrites returns the failed transaction that wrote each value.
 func failedWrites(txns []txn) map[valueID]*history.Op {
 	out := map[valueID]*history.Op{}
 	for _, t := range txns {
@@ -309,8 +212,8 @@ func failedWrites(txns []txn) map[valueID]*history.Op {
 	return out
 }
 
-// intermediateWrites maps each value that its own transaction wrote over to that
-// transaction.
+// intermediateWrites returns the writer of each value that its own transaction
+// overwrote.
 func intermediateWrites(txns []txn) map[valueID]*history.Op {
 	out := map[valueID]*history.Op{}
 	for _, t := range txns {
@@ -326,16 +229,6 @@ func intermediateWrites(txns []txn) map[valueID]*history.Op {
 		}
 	}
 	return out
-}
-
-// modelsOf returns the models to check, strict-serializable by default.
-func modelsOf(o Options) []string {
-	if len(o.ConsistencyModels) == 0 {
-		return []string{"strict-serializable"}
-	}
-	models := append([]string(nil), o.ConsistencyModels...)
-	sort.Strings(models)
-	return models
 }
 
 // possible returns the transactions that committed or may have.

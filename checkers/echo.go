@@ -1,0 +1,78 @@
+package checkers
+
+import (
+	"fmt"
+
+	"glomers/checkers/brief"
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+// EchoResult lists the operations whose answer was not an echo.
+type EchoResult struct {
+	Verdict
+	Errors []EchoError `json:"errors"`
+}
+
+// EchoError is an echo that did not come back.
+type EchoError struct {
+	Sent     any // the value
+	Received any // the body of the answer; nil if there was none
+}
+
+// MarshalEDN returns the vector that Maelstrom shows.
+func (e EchoError) MarshalEDN() any {
+	return []any{"Expected a message with :echo", e.Sent, "But received", e.Received}
+}
+
+// Echo checks that every echo brought back what was sent. It is sound and complete
+// for operations that were answered; one whose outcome is unknown counts as
+// wrong, as in Maelstrom.
+func Echo(h *history.History, o Options) (*EchoResult, error) {
+	r := &EchoResult{}
+	who := namesOf(o)
+	requests := 0
+	var details []string
+	for i := range h.Ops {
+		invoke := &h.Ops[i]
+		if invoke.Type != history.Invoke || !invoke.Client() {
+			continue
+		}
+		requests++
+		var answer, echo any
+		done := h.Completion(invoke)
+		if done != nil {
+			answer = done.Value
+			if body, ok := answer.(edn.Map); ok {
+				if echo, ok = body.Get(edn.Keyword("echo")); !ok {
+					echo, _ = body.Get("echo") // from JSON
+				}
+			}
+		}
+		if !edn.Equal(invoke.Value, echo) {
+			r.Errors = append(r.Errors, EchoError{invoke.Value, answer})
+			details = append(details, fmt.Sprintf("at %.3f s %s sent %s and got %s",
+				invoke.Time.Seconds(), who.process(invoke.Process), edn.Brief(invoke.Value, shown), answerText(done)))
+		}
+	}
+	r.Summary = count(len(details), "wrong answer", "wrong answers")
+	switch {
+	case len(details) > 0:
+		r.Valid = Invalid
+		r.Findings = []Finding{{Check: "echo", Summary: count(len(details), "answer is", "answers are") + " not the echo of what was sent", Details: firstFew(details)}}
+	case requests > 0:
+		r.Valid = Valid
+	}
+	return r, nil
+}
+
+// answerText describes what a client got.
+func answerText(done *history.Op) string {
+	switch {
+	case done == nil:
+		return "no answer"
+	case done.Type != history.OK && done.Error != nil:
+		return "no echo: " + brief.Text(errorText(done.Error), shown)
+	}
+	return edn.Brief(done.Value, shown)
+}

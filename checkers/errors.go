@@ -1,0 +1,38 @@
+package checkers
+
+import (
+	"fmt"
+	"strings"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+// A FunctionError is an operation that the workload does not have.
+type FunctionError struct {
+	Op   history.Op
+	Want []string
+}
+
+func (e *FunctionError) Error() string {
+	return fmt.Sprintf("%s is a %s, expected one of %s; was the history recorded with another workload?", e.Op.Where(), e.Op.F, strings.Join(e.Want, ", "))
+}
+
+// Position returns the place of the operation in the text of the history.
+func (e *FunctionError) Position() (line, column int) { return e.Op.Position() }
+
+// A ShapeError is an operation whose value is not what the workload defines.
+type ShapeError struct {
+	Op   history.Op
+	Want string
+}
+
+func (e *ShapeError) Error() string {
+	return fmt.Sprintf("%s has the value %s, expected %s", e.Op.Where(), edn.Brief(e.Op.Value, shown), e.Want)
+}
+
+// Position returns the place of the operation in the text of the history.
+func (e *ShapeError) Position() (line, column int) { return e.Op.Position() }
+
+// shown is how many runes of a value or an error a message quotes.
+const shown = 100

@@ -1,0 +1,151 @@
+package checkers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"glomers/checkers/edn"
+	"glomers/checkers/history"
+)
+
+// set checks broadcast and g-set: every acknowledged value in the final read of
+// every node, no value twice in a read, none that nobody sent.
+func (s *strict) set(add string) error {
+	attempted := map[any]bool{}
+	var known []*history.Op // acknowledgements
+	var duplicates, invented []string
+	for i := range s.h.Ops {
+		op := &s.h.Ops[i]
+		switch {
+		case !op.Client():
+		case op.F == add && op.Type == history.Invoke:
+			attempted[mapKey(op.Value)] = true
+		case op.F == add && op.Type == history.OK:
+			known = append(known, op)
+		case op.F == "read" && op.Type == history.OK:
+			values, ok := sequence(op.Value)
+			if !ok {
+				return &ShapeError{*op, setShape}
+			}
+			times := map[any]int{}
+			for _, v := range values {
+				key := mapKey(v)
+				if times[key]++; times[key] == 2 {
+					duplicates = append(duplicates, fmt.Sprintf("the read of %s has %s more than once", s.names.op(op), edn.Brief(v, shown)))
+				}
+				if !attempted[key] {
+					invented = append(invented, fmt.Sprintf("the read of %s has %s, which nobody had sent", s.names.op(op), edn.Brief(v, shown)))
+				}
+			}
+		}
+	}
+	reads, tried := s.finalReads(add)
+	s.everyNodeRead(reads, tried)
+	if len(reads) == 0 {
+		s.skip(s.tooEarly(), "not-everywhere")
+	}
+	s.notEverywhere(known, reads)
+	s.report("duplicates", "value came more than once in a read", "values came more than once in a read", duplicates)
+	s.report("invented", "value was read that nobody had sent", "values were read that nobody had sent", invented)
+	return nil
+}
+
+// notEverywhere reports acknowledged values that the final read of some node
+// lacks.
+func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op) {
+	var missing []string
+	var about []any // the first value that is missing
+	var proof []int // the read that lacks it
+	for _, node := range slices.Sorted(maps.Keys(reads)) {
+		values, _ := sequence(reads[node].Value)
+		present := map[any]bool{}
+		for _, v := range values {
+			present[mapKey(v)] = true
+		}
+		for _, add := range known {
+			if present[mapKey(add.Value)] {
+				continue
+			}
+			if about == nil {
+				about, proof = []any{add.Value}, []int{reads[node].Index}
+			}
+			missing = append(missing, fmt.Sprintf("%s was acknowledged to %s, and the final read of %s at %.3f s lacks it",
+				edn.Brief(add.Value, shown), s.names.op(add), node, reads[node].Time.Seconds()))
+		}
+	}
+	s.prove("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing, about, proof)
+}
+
+// counter checks the counters: a final read from every node, and no read outside
+// what was attempted until then; the reads of a grow-only counter never shrink on
+// a node.
+func (s *strict) counter(growOnly bool) error {
+	low, high := int64(0), int64(0) // the sums of the negative and the positive additions that were attempted
+	answers := map[string][]counterAnswer{}
+	var outside, shrunk []string
+	for i := range s.h.Ops {
+		op := &s.h.Ops[i]
+		switch {
+		case !op.Client():
+		case op.F == "add" && op.Type == history.Invoke:
+			delta, ok := op.Value.(int64)
+			if !ok {
+				return &ShapeError{*op, "an integer, the number that was added"}
+			}
+			low, high = low+min(delta, 0), high+max(delta, 0)
+		case op.F == "read" && op.Type == history.OK:
+			value, ok := op.Value.(int64)
+			if !ok {
+				return &ShapeError{*op, "an integer, the value of the counter"}
+			}
+			if value < low || value > high {
+				outside = append(outside, fmt.Sprintf("%s read %d at %.3f s, when the sum was somewhere from %d to %d", s.process(op.Process), value, op.Time.Seconds(), low, high))
+			}
+			node, began := s.replica(op), s.h.Invocation(op).Index
+			if before := highestBefore(answers[node], began); growOnly && before != nil && value < before.value {
+				shrunk = append(shrunk, fmt.Sprintf("%s answered %d at %.3f s and %d at %.3f s", node, before.value, before.op.Time.Seconds(), value, op.Time.Seconds()))
+			}
+			answers[node] = mostRecent(answers[node], counterAnswer{op, value}, began)
+		}
+	}
+	s.everyNodeRead(s.finalReads("add"))
+	s.report("outside", "read is outside the sums of what was added", "reads are outside the sums of what was added", outside)
+	s.report("shrunk", "read of a counter that only grows is below an earlier one of the same node", "reads of a counter that only grows are below an earlier one of the same node", shrunk)
+	return nil
+}
+
+// counterAnswer is a successful read of a counter.
+type counterAnswer struct {
+	op    *history.Op
+	value int64
+}
+
+// highestBefore returns the answer with the highest value among those that had
+// ended before the operation with index began was invoked, nil if there is none.
+// Reads that overlap may be answered in either order.
+func highestBefore(answers []counterAnswer, began int) *counterAnswer {
+	var high *counterAnswer
+	for i := range answers {
+		if a := &answers[i]; a.op.Index < began && (high == nil || a.value > high.value) {
+			high = a
+		}
+	}
+	return high
+}
+
+// mostRecent adds an answer, whose read began at index began, to those of its node. Of
+// the ones that had ended before, only the highest is kept, so that the list
+// stays as long as the number of concurrent reads.
+func mostRecent(answers []counterAnswer, next counterAnswer, began int) []counterAnswer {
+	var kept []counterAnswer
+	if ended := highestBefore(answers, began); ended != nil {
+		kept = append(kept, *ended)
+	}
+	for _, a := range answers {
+		if a.op.Index >= began {
+			kept = append(kept, a)
+		}
+	}
+	return append(kept, next)
+}
