@@ -55,7 +55,7 @@ func (m Medal) Missing(r Record) []string {
 		}
 		have := "not measured"
 		if v, ok := c.Measure(r.Results); ok {
-			have = strings.TrimSpace(fmt.Sprintf("now %.4g %s", v, c.Unit))
+			have = strings.TrimSpace("now " + checkers.Figure(v) + " " + c.Unit)
 		}
 		missing = append(missing, fmt.Sprintf("%s (%s)", c, have))
 	}

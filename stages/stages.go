@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"glomers/checkers"
-	"glomers/checkers/edn"
 )
 
 // Stage is one challenge.
@@ -69,25 +69,21 @@ func msgsPerOp(limit float64) Criterion {
 	}}
 }
 
-func stableLatency(title string, quantile any, limitMS float64) Criterion {
+func stableLatency(title string, of func(*checkers.Quantiles) time.Duration, limitMS float64) Criterion {
 	return Criterion{title, "ms", limitMS, func(r *checkers.Results) (float64, bool) {
-		set, ok := r.Workload.(checkers.SetFullResult)
-		if !ok {
+		set, ok := r.Workload.(*checkers.SetFullResult)
+		if !ok || set.StableLatencies == nil {
 			return 0, false
 		}
-		v, ok := edn.Map(set.StableLatencies).Get(quantile)
-		if !ok {
-			return 0, false
-		}
-		return float64(v.(int64)), true
+		return float64(of(set.StableLatencies)) / float64(time.Millisecond), true
 	}}
 }
 
 func broadcastLimits(msgs, medianMS, maxMS float64) []Criterion {
 	return []Criterion{
 		msgsPerOp(msgs),
-		stableLatency("median stable latency", 0.5, medianMS),
-		stableLatency("maximum stable latency", int64(1), maxMS),
+		stableLatency("median stable latency", func(q *checkers.Quantiles) time.Duration { return q.Median }, medianMS),
+		stableLatency("maximum stable latency", func(q *checkers.Quantiles) time.Duration { return q.Max }, maxMS),
 	}
 }
 

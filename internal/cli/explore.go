@@ -119,7 +119,7 @@ func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
 			}
 		}
 		for f, q := range r.Latency { // sorted below
-			out = append(out, trial.Figure{Name: f + " latency, median", Unit: "ms", Value: q.Median}, trial.Figure{Name: f + " latency, 99%", Unit: "ms", Value: q.P99})
+			out = append(out, trial.Figure{Name: f + " latency, median", Unit: "ms", Value: q.Median.Seconds() * 1000}, trial.Figure{Name: f + " latency, 99%", Unit: "ms", Value: q.P99.Seconds() * 1000})
 		}
 		out = append(out, trial.Figure{Name: "availability", Value: float64(r.Availability.WithoutCrashes)})
 		slices.SortStableFunc(out, func(a, b trial.Figure) int { return strings.Compare(a.Name, b.Name) })

@@ -15,6 +15,7 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
+	"glomers/checkers/linkvpage"
 	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/verdict"
@@ -60,6 +61,11 @@ func (a *app) print(r *report, asJSON bool) {
 	}
 	if d := r.Results.Availability.Stalled; d > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))
+	}
+	if s := r.Results.Strict; s != nil {
+		for _, skipped := range s.Skipped {
+			r.notes = append(r.notes, fmt.Sprintf("strict: %s was not checked: %s", skipped.Check, skipped.Reason))
+		}
 	}
 	if n := r.Strays.Count; n > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%s answered no request of a client, such as %s", count(n, "message"), r.Strays.First[0]))
@@ -150,8 +156,10 @@ func (a *app) printPlaces(r *report) {
 		t.printf("  repeat   %s\n", r.test.Command)
 	}
 	if r.pages != "" {
-		for _, p := range r.Results.Pages {
-			t.printf("  drawing  %s\n", filepath.Join(r.pages, p.Name))
+		if linKV, ok := r.Results.Workload.(*checkers.LinKVResult); ok {
+			for _, p := range linkvpage.Pages(linKV) {
+				t.printf("  drawing  %s\n", filepath.Join(r.pages, p.Name))
+			}
 		}
 	}
 	if logs := filepath.Join(r.dir, store.NodeLogs); !passed && isDir(logs) {
@@ -206,8 +214,9 @@ func (r *report) checkRows() []row {
 	if r.test != nil {
 		workload = r.test.Workload
 	}
+	own := res.Workload.Common()
 	rows := []row{
-		{workload, word[res.WorkloadValid], res.Summary, stateOf(res.WorkloadValid)},
+		{workload, word[own.Valid], own.Summary, stateOf(own.Valid)},
 		{"operations", fmt.Sprintf("%d ok of %d", res.Stats.OKCount, res.Stats.Count), "every kind must succeed at least once", stateOf(res.Stats.Valid)},
 	}
 	crashes := ""
@@ -226,8 +235,11 @@ func (r *report) checkRows() []row {
 	}
 	if s := res.Strict; s != nil {
 		limit := "what the official checks cannot see"
-		if s.Valid != checkers.Valid && res.Valid == checkers.Valid {
+		if s.Valid == checkers.Invalid && res.Valid == checkers.Valid {
 			limit = "the official verdict would have been a pass"
+		}
+		if n := len(s.Skipped); n > 0 {
+			limit = count(n, "check") + " did not run, see below"
 		}
 		rows = append(rows, row{"strict", count(len(s.Errors), "kind") + " of error", limit, stateOf(s.Valid)})
 	}

@@ -89,6 +89,7 @@ func (t *Test) CheckOptions() checkers.Options {
 	return checkers.Options{
 		Workload: t.Workload, Availability: t.Availability, ConsistencyModels: t.ConsistencyModels,
 		Strict: t.Strict, Nodes: t.Nodes, Concurrency: t.Concurrency,
+		Settle: max(time.Duration(t.Recovery*float64(time.Second)), 1),
 	}
 }
 

@@ -32,6 +32,7 @@ import (
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/checkers/linkvpage"
 	"glomers/internal/spec"
 )
 
@@ -220,12 +221,12 @@ func WriteResults(dir string, results *checkers.Results, extra edn.Map) error {
 	return r.write(ResultsJSON, append(indented, '\n'))
 }
 
-func writePage(dir string, p checkers.Page) error {
+func writePage(dir string, p linkvpage.Page) error {
 	f, err := os.Create(filepath.Join(dir, p.Name))
 	if err != nil {
 		return err
 	}
-	if err := p.Write(f); err != nil {
+	if err := p.WriteHTML(f); err != nil {
 		f.Close()
 		return err
 	}
@@ -238,7 +239,11 @@ func WritePages(dir string, results *checkers.Results) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	for _, p := range results.Pages {
+	linKV, ok := results.Workload.(*checkers.LinKVResult)
+	if !ok {
+		return nil
+	}
+	for _, p := range linkvpage.Pages(linKV) {
 		if err := writePage(dir, p); err != nil {
 			return fmt.Errorf("write %s: %w", p.Name, err)
 		}

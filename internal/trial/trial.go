@@ -94,7 +94,7 @@ func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
 		o.fail(f)
 	}
 	if v.Outcome != verdict.Pass && len(o.Failures) == 0 {
-		o.fail(verdict.Finding{Kind: "valid? " + v.Results.Valid.String(), Summary: v.Results.Summary})
+		o.fail(verdict.Finding{Kind: "valid? " + v.Results.Valid.String(), Summary: v.Results.Workload.Common().Summary})
 	}
 	return o, nil
 }
@@ -177,8 +177,7 @@ func Collect(outcomes []Outcome) Summary {
 	for _, f := range names {
 		v := values[f.Name]
 		sort.Float64s(v)
-		at := func(fraction float64) float64 { return v[int(fraction*float64(len(v)-1))] }
-		s.Figures = append(s.Figures, Distribution{f.Name, f.Unit, v[0], at(0.5), at(0.99), v[len(v)-1]})
+		s.Figures = append(s.Figures, Distribution{f.Name, f.Unit, v[0], checkers.Quantile(v, 0.5), checkers.Quantile(v, 0.99), v[len(v)-1]})
 	}
 	return s
 }

@@ -185,7 +185,7 @@ func (v *Verdict) collect(q Question) {
 		}
 		summary := fmt.Sprintf("%s: not measured, expected less than %g %s", l.Title, l.Limit, l.Unit)
 		if l.Measured {
-			summary = fmt.Sprintf("%s: %.4g %s, expected less than %g %[3]s", l.Title, l.Figure, l.Unit, l.Limit)
+			summary = fmt.Sprintf("%s: %s %s, expected less than %g %[3]s", l.Title, checkers.Figure(l.Figure), l.Unit, l.Limit)
 		}
 		v.Findings = append(v.Findings, Finding{Kind: l.Title, Source: Limited, Summary: strings.TrimSpace(summary)})
 	}
