@@ -28,6 +28,20 @@ import (
 // Keyword is a keyword without its colon.
 type Keyword string
 
+// Valid reports whether the keyword can be written: it is not empty and has no
+// spaces, brackets and other characters that end a name.
+func (k Keyword) Valid() bool {
+	if k == "" || k[0] == ':' || len(k) > MaxName-1 || !utf8.ValidString(string(k)) {
+		return false
+	}
+	for i := range len(k) {
+		if delimiter[k[i]] || k[i] < ' ' {
+			return false
+		}
+	}
+	return true
+}
+
 // Symbol is a symbol such as foo or foo/bar.
 type Symbol string
 

@@ -2,12 +2,14 @@ package edn
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"math"
 	"math/big"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -177,27 +179,79 @@ func TestMarshal(t *testing.T) {
 	}
 }
 
+// FuzzDecode: what is read can be written and read again; it takes no more memory
+// than is allowed; and an error names a place in the text.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{"{:index 0, :time 12, :type :invoke, :process :nemesis, :f :read, :value [1 #{2} (3) \"a\\n\"]}", "#a #b \\c ##Inf 1/2 12N", "#_ x ; y\n1"} {
+	for _, seed := range []string{"{:index 0, :time 12, :type :invoke, :process :nemesis, :f :read, :value [1 #{2} (3) \"a\\n\"]}", "#a #b \\c ##Inf 1/2 12N", "#_ x ; y\n1", "#_#_ 1 2 3", `"\ud83d\ude00"`, `\newline \u0041`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d := NewDecoder(bytes.NewReader(text))
+		d.maxMemory = 1 << 20
 		for {
+			before := d.Memory()
 			v, err := d.Decode()
+			if used := d.Memory() - before; used > d.maxMemory+MaxString {
+				t.Fatalf("%d bytes of memory", used)
+			}
 			if err == io.EOF {
 				return
 			}
 			if err != nil {
-				if _, ok := err.(*SyntaxError); !ok {
-					t.Fatalf("%T: %v", err, err)
+				checkPlace(t, text, err)
+				if _, again := d.Decode(); again != err {
+					t.Fatalf("after %v, the next value gives %v", err, again)
 				}
 				return
 			}
-			again, err := NewDecoder(bytes.NewReader(Append(nil, v))).Decode()
-			if err != nil || String(again) != String(v) {
-				t.Fatalf("%q reads as %s, which reads as %s (%v)", text, String(v), String(again), err)
+			printed := Append(nil, v)
+			again, err := NewDecoder(bytes.NewReader(printed)).Decode()
+			if err != nil || String(again) != string(printed) {
+				t.Fatalf("%q reads as %s, which reads as %s (%v)", text, printed, String(again), err)
 			}
+			if Canonical(again) != Canonical(v) {
+				t.Fatalf("%s is not equal to itself", printed)
+			}
+			if short := Brief(v, 20); utf8.ValidString(string(printed)) && utf8.RuneCountInString(short) > 20 {
+				t.Fatalf("%s has more than 20 runes", short)
+			}
+			if _, err := FromJSON(ToJSON(v)); err != nil {
+				t.Fatalf("%s is %s as JSON: %v", printed, ToJSON(v), err)
+			}
+		}
+	})
+}
+
+func checkPlace(t *testing.T, text []byte, err error) {
+	t.Helper()
+	e, ok := err.(*SyntaxError)
+	if !ok {
+		t.Fatalf("%T: %v", err, err)
+	}
+	lines := bytes.Split(text, []byte{'\n'})
+	if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Column > len(lines[e.Line-1])+2 {
+		t.Fatalf("%q has no such place: %v", text, err)
+	}
+}
+
+// FuzzFromJSON: what is read is the same when it is written and read again, and
+// encoding/json agrees on what is JSON.
+func FuzzFromJSON(f *testing.F) {
+	for _, seed := range []string{`{"type": "ok", "value": [1, 2.5, null, true, "x"]}`, "[1e3, -0, 123456789012345678901234567890]", "[[[]]]", `{"a": 1,}`, "\"\\ud800\""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := FromJSON(text)
+		if err != nil {
+			checkPlace(t, text, err)
+			return
+		}
+		if !json.Valid(text) {
+			t.Fatalf("%q is not JSON, but reads as %s", text, String(v))
+		}
+		again, err := FromJSON(ToJSON(v))
+		if err != nil || String(again) != String(v) {
+			t.Fatalf("%q reads as %s, but once written as %s (%v)", text, String(v), String(again), err)
 		}
 	})
 }

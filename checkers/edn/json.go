@@ -112,7 +112,7 @@ func FromJSON(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if end := r.dec.InputOffset(); len(bytes.TrimSpace(text[end:])) > 0 {
+	if end := r.dec.InputOffset(); len(bytes.TrimLeft(text[end:], " \t\r\n")) > 0 {
 		return nil, r.fail(end, "more text after the JSON value")
 	}
 	return v, nil

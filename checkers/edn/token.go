@@ -290,7 +290,7 @@ func (d *Decoder) char() (any, error) {
 	case size == len(token) && r != utf8.RuneError:
 		return Char(r), nil
 	case token[0] == 'u' && len(token) == 5:
-		if n, err := strconv.ParseUint(string(token[1:]), 16, 32); err == nil {
+		if n, err := strconv.ParseUint(string(token[1:]), 16, 32); err == nil && !utf16.IsSurrogate(rune(n)) {
 			return Char(n), nil
 		}
 	}

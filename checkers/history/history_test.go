@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"glomers/checkers/edn"
 )
@@ -100,6 +104,7 @@ func TestReadErrors(t *testing.T) {
 		"[{:type :ok, :process 0, :f :x}":                                       "1:32: the text ends inside the vector",
 		"{:type :ok, :process 0, :f :x}\n3":                                     "2:1: expected a map with an operation, found 3",
 		`{"type": "ok", "process": 0}`:                                          "1:1: not an operation",
+		`{"type": "ok", "process": 0, "f": ""}`:                                 `1:1: :f is :, expected a keyword`,
 		`{"type": "ok", "process": 0, "f": "x"} 7`:                              "1:39: more text after the JSON value",
 		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\"}\n {\"type\"":          "2:9: the JSON text ends too early",
 		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\", \"value\": \"\xff\"}": "1:50: text that is not UTF-8",
@@ -229,16 +234,94 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// FuzzRead: what is read and written again is the same history, within the limits,
+// and an error names a place.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(sample))
+	f.Add([]byte("[" + sample + "]"))
 	f.Add([]byte(`{"type": "ok", "process": 3, "f": "txn", "value": [["r", 1, null]]}`))
+	f.Add([]byte(compressed(sample)))
 	if text, err := os.ReadFile("../../testdata/oracle/echo/none/history.edn.gz"); err == nil {
 		f.Add(text)
 	}
+	limits := Limits{Text: 1 << 20, Operations: 1000, Memory: 1 << 20}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		ops, err := Read(bytes.NewReader(text))
-		if err == nil {
-			New(ops)
+		r := Reader{Limits: limits}
+		ops, err := r.Read(bytes.NewReader(text))
+		if len(ops) > limits.Operations {
+			t.Fatalf("%d operations, the limit is %d", len(ops), limits.Operations)
+		}
+		if err != nil {
+			var placed interface{ Position() (int, int) }
+			if !errors.As(err, &placed) {
+				t.Fatalf("the error names no place: %v", err)
+			}
+			if line, column := placed.Position(); line < 1 || column < 1 {
+				t.Fatalf("%v is not a place", err)
+			}
+			return
+		}
+		written := appendEDN(nil, ops)
+		again, err := Read(bytes.NewReader(written))
+		if err != nil || !bytes.Equal(appendEDN(nil, again), written) {
+			t.Fatalf("%q is written as %q, which reads as %q (%v)", text, written, appendEDN(nil, again), err)
+		}
+		h, err := New(ops)
+		var pairing *PairingError
+		if err != nil {
+			if !errors.As(err, &pairing) {
+				t.Fatal(err)
+			}
+			return
+		}
+		for i := range h.Ops {
+			op := &h.Ops[i]
+			other := h.Completion(op)
+			if other != nil && (h.Invocation(other) != op || other.Process != op.Process || other.F != op.F || (other.Type == Invoke) == (op.Type == Invoke)) {
+				t.Fatalf("%v is paired with %v", op, other)
+			}
+		}
+	})
+}
+
+func appendEDN(dst []byte, ops []Op) []byte {
+	for _, op := range ops {
+		dst = append(edn.Append(dst, op.MarshalEDN()), '\n')
+	}
+	return dst
+}
+
+// TestRoundTrip: operations are the same once they were written and read, as EDN
+// and, for values that it has, as JSON.
+func TestRoundTrip(t *testing.T) {
+	value := rapid.OneOf(rapid.Just[any](nil), rapid.Int64().AsAny(), rapid.String().AsAny(), rapid.Bool().AsAny(),
+		rapid.Map(rapid.SliceOfN(rapid.OneOf(rapid.Int64().AsAny(), rapid.Just[any](nil)), 0, 5), func(v []any) any { return v }))
+	rapid.Check(t, func(t *rapid.T) {
+		want := make([]Op, rapid.IntRange(1, 20).Draw(t, "operations"))
+		var asEDN, asJSON []byte
+		for i := range want {
+			want[i] = Op{
+				Index: i, Time: time.Duration(rapid.Int64().Draw(t, "time")), Process: rapid.IntRange(Nemesis, 1<<31).Draw(t, "process"),
+				Type: Type(rapid.IntRange(0, 3).Draw(t, "type")), F: rapid.SampledFrom([]string{"read", "add", "start-partition"}).Draw(t, "f"),
+				Value: value.Draw(t, "value"), Error: value.Draw(t, "error"), Final: rapid.Bool().Draw(t, "final"),
+			}
+			if rapid.Bool().Draw(t, "extra") {
+				want[i].Extra = edn.Map{{Key: edn.Keyword("poll-ms"), Value: value.Draw(t, "extra value")}}
+			}
+			asJSON = append(append(asJSON, edn.ToJSON(want[i].MarshalEDN())...), '\n')
+		}
+		asEDN = appendEDN(nil, want)
+		for name, text := range map[string][]byte{"EDN": asEDN, "JSON": asJSON} {
+			got, err := Read(bytes.NewReader(text))
+			if err != nil {
+				t.Fatalf("%s: %v in %s", name, err, text)
+			}
+			for i := range got {
+				got[i].Line, got[i].Column = 0, 0
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("as %s, %s reads as %s", name, asEDN, appendEDN(nil, got))
+			}
 		}
 	})
 }

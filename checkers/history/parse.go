@@ -20,6 +20,9 @@ func fromJSON(v any, index int) (Op, error) {
 	}
 	for i := range m {
 		name := edn.Keyword(m[i].Key.(string)) // as every key of a JSON object
+		if !name.Valid() {
+			continue
+		}
 		m[i].Key = name
 		if s, ok := m[i].Value.(string); ok && (name == "type" || name == "f" || name == "process") {
 			m[i].Value = edn.Keyword(s)
@@ -44,7 +47,7 @@ func keywordMops(v any) {
 	seq, _ := v.([]any)
 	for _, mop := range seq {
 		if parts, ok := mop.([]any); ok && len(parts) > 0 {
-			if s, ok := parts[0].(string); ok {
+			if s, ok := parts[0].(string); ok && edn.Keyword(s).Valid() {
 				parts[0] = edn.Keyword(s)
 			}
 		}
@@ -135,9 +138,8 @@ func (o *Op) set(key edn.Keyword, v any) (want string) {
 			o.F = string(f)
 		case string:
 			o.F = f
-		default:
-			ok = false
 		}
+		ok = edn.Keyword(o.F).Valid()
 	}
 	if ok {
 		return ""

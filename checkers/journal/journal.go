@@ -1,5 +1,6 @@
-// Package journal records the messages of a run: every send, every receive and
-// every loss, in the order in which the network saw them.
+// Package journal writes and reads the messages of a run: every send, every
+// receive and every loss, in the order in which the network saw them. It computes
+// Maelstrom's network statistics from them, such as the messages per operation.
 //
 // # Format
 //
@@ -11,25 +12,25 @@
 //	r ID TIME                         it was handed to its destination
 //	d ID TIME REASON                  it was lost: partition, loss or closed
 //
-// IDs count up from 0. A run that is killed leaves a journal that ends early,
-// possibly in the middle of a line; everything before that is intact.
+// IDs count up from 0. In SRC and DEST a space is %20, a line feed %0A, a carriage
+// return %0D, a percent sign %25; an empty name is %.
+//
+// A run that is killed leaves a journal that ends early, possibly in the middle of a
+// line; everything before that is intact. One that was cut between two lines looks
+// whole: compare Stats.Events with the number of events that the run recorded.
 package journal
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
-
-	"glomers/checkers/brief"
 )
 
-// Message is what one node, client or service says to another.
+// Message is a message from one node, client or service to another.
 type Message struct {
 	ID        int64
 	Src, Dest string
@@ -64,9 +65,9 @@ type Kind byte
 
 // The kinds of event.
 const (
-	Send Kind = 's'
-	Recv Kind = 'r'
-	Drop Kind = 'd'
+	Send Kind = 's' // the network accepted the message
+	Recv Kind = 'r' // its destination got it
+	Drop Kind = 'd' // it was lost
 )
 
 // Event is one line of a journal. Message is complete for a Send; otherwise only
@@ -75,7 +76,7 @@ type Event struct {
 	Kind    Kind
 	Time    time.Duration // since the start of the run
 	Message Message
-	Reason  string // of a Drop
+	Reason  string // of a Drop, one word
 }
 
 const header = "glomers-journal 1\n"
@@ -117,21 +118,10 @@ func (w *Writer) Record(e Event) {
 // escapeID keeps an id of unusual characters one field.
 func escapeID(id string) string {
 	if id == "" || strings.ContainsAny(id, " \n\r%") {
-		return strings.NewReplacer("%", "%25", " ", "%20", "\n", "%0A", "\r", "%0D").Replace(id) + strings.Repeat("%", boolToInt(id == ""))
-	}
-	return id
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func unescapeID(id string) string {
-	if strings.Contains(id, "%") {
-		return strings.NewReplacer("%25", "%", "%20", " ", "%0A", "\n", "%0D", "\r", "%", "").Replace(id)
+		if id == "" {
+			return "%"
+		}
+		return strings.NewReplacer("%", "%25", " ", "%20", "\n", "%0A", "\r", "%0D").Replace(id)
 	}
 	return id
 }
@@ -154,118 +144,4 @@ func (w *Writer) Flush() error {
 		w.err = err
 	}
 	return w.err
-}
-
-// ErrTruncated is returned by Read for a journal that ends in the middle of a
-// line, as after a killed run. The events before it were delivered.
-var ErrTruncated = errors.New("the journal ends in the middle of a line")
-
-// Read calls f for every event of a journal.
-func Read(r io.Reader, f func(Event) error) error {
-	br := bufio.NewReaderSize(r, 256<<10)
-	first, err := br.ReadString('\n')
-	if err != nil || first != header {
-		return fmt.Errorf("line 1: expected %q, found %s: not a glomers journal of version 1", strings.TrimSpace(header), brief.Quote(first, 40))
-	}
-	type ends struct{ src, dest string }
-	inFlight := map[int64]ends{}
-	for n := 2; ; n++ {
-		line, err := br.ReadBytes('\n')
-		if err == io.EOF {
-			if len(line) > 0 {
-				return fmt.Errorf("line %d: %w", n, ErrTruncated)
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
-		e, err := parseEvent(string(bytes.TrimSuffix(line, []byte{'\n'})))
-		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
-		id := e.Message.ID
-		if e.Kind == Send {
-			inFlight[id] = ends{e.Message.Src, e.Message.Dest}
-		} else {
-			sent, ok := inFlight[id]
-			if !ok {
-				return fmt.Errorf("line %d: message %d was never sent", n, id)
-			}
-			e.Message.Src, e.Message.Dest = sent.src, sent.dest
-		}
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-}
-
-func parseEvent(line string) (Event, error) {
-	fields := strings.SplitN(line, " ", 6)
-	if len(fields) < 3 || len(fields[0]) != 1 {
-		return Event{}, fmt.Errorf("expected an event such as %q, found %s", "r 12 401822", brief.Quote(line, 60))
-	}
-	id, err1 := strconv.ParseInt(fields[1], 10, 64)
-	at, err2 := strconv.ParseInt(fields[2], 10, 64)
-	if err1 != nil || err2 != nil {
-		return Event{}, fmt.Errorf("id and time must be numbers, found %s and %s", brief.Quote(fields[1], 20), brief.Quote(fields[2], 20))
-	}
-	e := Event{Kind: Kind(fields[0][0]), Time: time.Duration(at), Message: Message{ID: id}}
-	switch {
-	case e.Kind == Send && len(fields) == 6:
-		e.Message.Src, e.Message.Dest, e.Message.Body = unescapeID(fields[3]), unescapeID(fields[4]), json.RawMessage(fields[5])
-	case e.Kind == Recv && len(fields) == 3:
-	case e.Kind == Drop && len(fields) == 4:
-		e.Reason = fields[3]
-	default:
-		return Event{}, fmt.Errorf("unknown event %s", brief.Quote(line, 60))
-	}
-	return e, nil
-}
-
-// Traffic counts the messages of one kind of conversation.
-type Traffic struct {
-	SendCount int64    `json:"send-count"`
-	RecvCount int64    `json:"recv-count"`
-	MsgCount  int64    `json:"msg-count"` // distinct messages
-	MsgsPerOp *float32 `json:"msgs-per-op,omitempty"`
-}
-
-// Stats are Maelstrom's network statistics. The zero value is empty.
-type Stats struct {
-	All     Traffic `json:"all"`
-	Clients Traffic `json:"clients"` // from or to a client
-	Servers Traffic `json:"servers"` // between nodes and services
-
-	Events int64 `json:"-"` // sends, receives and losses: the lines of the journal after the first
-}
-
-// Add counts one event.
-func (s *Stats) Add(e Event) {
-	s.Events++
-	group := &s.Servers
-	if e.Message.InvolvesClient() {
-		group = &s.Clients
-	}
-	for _, t := range []*Traffic{&s.All, group} {
-		switch e.Kind {
-		case Send:
-			t.SendCount++
-			t.MsgCount++
-		case Recv:
-			t.RecvCount++
-		}
-	}
-}
-
-// PerOp sets the messages per operation, given the number of operations that
-// clients invoked. It leaves them out for a run without operations.
-func (s *Stats) PerOp(operations int) {
-	if operations == 0 {
-		return
-	}
-	for _, t := range []*Traffic{&s.All, &s.Servers} {
-		ratio := float32(float64(t.MsgCount) / float64(operations))
-		t.MsgsPerOp = &ratio
-	}
 }
