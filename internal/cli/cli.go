@@ -69,7 +69,7 @@ func (a *app) root() *cobra.Command {
 		Long: "glomers runs your solution of a Gossip Glomers challenge against the challenge's own test and\n" +
 			"tells what is wrong with it.",
 	}
-	root.AddCommand(a.list(), a.testStage(), a.explore(), a.shrink(), a.replay(), a.newSolution(), a.hint(), a.watch(), a.check(), a.maelstrom())
+	root.AddCommand(a.list(), a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.newSolution(), a.hint(), a.watch(), a.check(), a.maelstrom())
 	return root
 }
 

@@ -1,0 +1,44 @@
+package compare_test
+
+import (
+	"math"
+	"testing"
+
+	"glomers/internal/compare"
+)
+
+func TestMarkdown(t *testing.T) {
+	rows := []compare.Row{
+		{Design: compare.Design{Name: compare.Reference, Title: "Star with one hub", Lines: 80}, MsgsPerOp: 23.571, Median: 186, P99: 199.4, Max: 200, Availability: 1,
+			Official: compare.Trial{Seeds: 1, Passed: 1}, Partition: compare.Trial{Seeds: 1, Passed: 1}, Hard: compare.Trial{Seeds: 3, Passed: 2, Failure: "lost"}},
+		{Design: compare.Design{Name: "uuid", Title: "UUID, version 4", Lines: 20}, Median: 0.05, P99: 0.05, Max: math.NaN(), Availability: 0.98764,
+			Official: compare.Trial{Seeds: 1, Failure: "availability"}},
+	}
+	want := `| design | messages an operation | median stable latency | 99 % | maximum | availability | passes | survives partitions | survives hard mode | lines |
+|---|---|---|---|---|---|---|---|---|---|
+| [reference](main.go): star with one hub | 23.6 | 186 ms | 199 ms | 200 ms | 1 | yes | yes | 2 of 3: lost | 80 |
+| [uuid](alternatives/uuid/main.go): UUID, version 4 | 0 | 0.05 ms | 0.05 ms | – | 0.9876 | no: availability | – | – | 20 |
+`
+	if got := compare.Markdown(rows, "stable latency"); got != want {
+		t.Errorf("got\n%s\nexpected\n%s", got, want)
+	}
+}
+
+// TestRoundBound checks the bound at a round that can be worked out by hand: 25
+// nodes, 100 operations a second, a round of a second: 48 messages for 100
+// operations, and half a second and two hops of latency.
+func TestRoundBound(t *testing.T) {
+	points := compare.RoundBound(25, 100, 100)
+	for i, p := range points {
+		round := 2 * (p[1] - 200) / 1000 // seconds
+		if got := p[0] * round * 100; math.Abs(got-48) > 1e-6 {
+			t.Errorf("point %d: %g messages in a round of %g s, expected 48", i, got, round)
+		}
+		if i > 0 && (p[0] <= points[i-1][0] || p[1] >= points[i-1][1]) {
+			t.Errorf("point %d: more messages must buy less latency", i)
+		}
+	}
+	if len(points) < 20 {
+		t.Errorf("%d points are too few to draw", len(points))
+	}
+}
