@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds test test-all race mutants lint $(STAGES:%=stage-%)
+.PHONY: build list stages seeds test test-all race mutants lint $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
 
 build:
 	@go build -o bin/glomers ./cmd/glomers
@@ -29,6 +29,15 @@ seeds: build
 	@for stage in $(STAGES); do \
 		bin/glomers explore $$stage --seeds $(SEEDS) && bin/glomers explore $$stage --seeds $(SEEDS) --hard || exit; \
 	done
+
+# make compare-3d measures the designs of a stage and rewrites the table in its write-up.
+$(STAGES:%=compare-%): compare-%: build
+	@bin/glomers compare $* --write
+
+# docs runs the commands that the pages show and writes what they print into the
+# pages; pictures draws what the write-ups show.
+docs:
+	go test ./internal/fresh -run TestOutput -update -timeout 60m
 
 list: build
 	@bin/glomers list

@@ -56,6 +56,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("ORACLE", oracle)
+			workbook, err := filepath.Abs("../..")
+			if err != nil {
+				return err
+			}
+			env.Setenv("WORKBOOK", workbook)
 			return nil
 		},
 	})

@@ -25,6 +25,7 @@ func (a *app) replay() *cobra.Command {
 	var all, logStderr bool
 	var about []string
 	var lines int
+	var svg, traffic string
 	cmd := &cobra.Command{
 		Use:   "replay [RUN]",
 		Short: "Repeat a simulated run, and tell what happened, message by message",
@@ -64,6 +65,9 @@ func (a *app) replay() *cobra.Command {
 				f := a.firstFinding(r)
 				values, proof = f.About, f.Proof
 			}
+			if err := drawRun(r, values, svg, traffic); err != nil {
+				return err
+			}
 			return a.printTrace(r, values, proof, lines)
 		},
 	}
@@ -71,6 +75,8 @@ func (a *app) replay() *cobra.Command {
 	cmd.Flags().StringArrayVar(&about, "about", nil, "show what mentions this `value` or key; may be given several times (default: that of the first error)")
 	cmd.Flags().IntVar(&lines, "lines", 120, "show at most so many lines, the last ones; 0 for all")
 	cmd.Flags().BoolVar(&logStderr, "log-stderr", false, "show what nodes print on stderr")
+	cmd.Flags().StringVar(&svg, "svg", "", "`file` for a diagram of the same messages, and those of clients, as SVG")
+	cmd.Flags().StringVar(&traffic, "traffic", "", "`file` for a picture of which nodes talk to each other, and how much, as SVG")
 	return cmd
 }
 

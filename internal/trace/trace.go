@@ -155,3 +155,7 @@ func (t *Trace) Lines(most int) ([]string, int) {
 	}
 	return out, left
 }
+
+// Mentions reports whether a message mentions one of the values that the trace is
+// about.
+func (t *Trace) Mentions(m journal.Message) bool { return t.matters(m.Body) }

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"glomers/checkers/journal"
+	picture "glomers/internal/report"
+	"glomers/internal/trace"
+)
+
+// A diagram shows a run of few messages whole, of others what mentions the values
+// that it is about, and never more than some screens full.
+const (
+	fewArrows  = 60
+	mostArrows = 150
+)
+
+// drawRun draws the messages of a run that mention one of the values, or all if
+// there are none, and who talked to whom. An empty path is no picture.
+func drawRun(r *recordedRun, about []any, diagram, traffic string) error {
+	if diagram == "" && traffic == "" {
+		return nil
+	}
+	h, _, err := r.store.History(nil)
+	if err != nil {
+		return err
+	}
+	arrows := 0
+	t := &picture.Traffic{Title: drawingTitle(r, nil)}
+	found, err := r.store.Messages(func(e journal.Event) {
+		t.Add(e)
+		if e.Kind == journal.Send && !picture.Setup(e.Message) {
+			arrows++
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("%s holds no journal, so there are no messages to draw", r.dir)
+	}
+	if arrows <= fewArrows {
+		about = nil
+	}
+	mention := trace.New(about)
+	d := &picture.Diagram{
+		Title: drawingTitle(r, about), Most: mostArrows,
+		Keep: func(m journal.Message) bool { return !picture.Setup(m) && mention.Mentions(m) },
+	}
+	d.AddHistory(h)
+	if _, err := r.store.Messages(d.Add); err != nil {
+		return err
+	}
+	if err := writeSVG(diagram, d); err != nil {
+		return err
+	}
+	return writeSVG(traffic, t)
+}
+
+func drawingTitle(r *recordedRun, about []any) string {
+	title := r.test.Workload
+	if r.test.Stage != "" {
+		title = "stage " + r.test.Stage
+	}
+	title += fmt.Sprintf(", seed %d", r.test.Seed)
+	if len(about) > 0 {
+		title += fmt.Sprintf(": messages about %v", about[0])
+	}
+	return title
+}
+
+func writeSVG(path string, p interface{ WriteSVG(io.Writer) error }) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := p.WriteSVG(f); err != nil {
+		f.Close()
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Close()
+}
