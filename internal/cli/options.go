@@ -77,7 +77,7 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 
 	wholeVar(flags, &f.LatencyMS, "latency", 0, "mean latency between servers, in `ms`")
 	choiceVar(flags, &f.LatencyDist, "latency-dist", "", "constant", []string{"constant", "uniform", "exponential"}, "distribution of the latency: constant, uniform or exponential")
-	choicesVar(flags, &f.Nemesis, "nemesis", nemesis.Faults, "faults to inject, separated by commas: "+strings.Join(nemesis.Faults, ", "))
+	choicesVar(flags, &f.Nemesis, "nemesis", nemesis.Names(), "faults to inject, separated by commas: "+strings.Join(nemesis.Names(), ", "))
 	flags.Float64Var(&f.NemesisInterval, "nemesis-interval", 10, "`seconds` between the operations of the nemesis, on average")
 
 	availabilityVar(flags, &f.Availability, "the `fraction` of client requests that must succeed: a number from 0 to 1, or total")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -148,12 +147,13 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 
 // checkFaults reports faults that an engine cannot inject.
 func checkFaults(faults []string, engine string) error {
-	for _, fault := range faults {
+	for _, name := range faults {
+		fault, _ := nemesis.Lookup(name)
 		switch {
-		case engine == engineMaelstrom && fault != nemesis.FaultPartition:
-			return fmt.Errorf("--nemesis %s: Maelstrom itself knows only the fault partition", fault)
-		case engine == engineProcess && fault == nemesis.FaultClock:
-			return errors.New("--nemesis clock needs --engine sim: processes share the clock of this machine")
+		case engine == engineMaelstrom && !fault.Official:
+			return fmt.Errorf("--nemesis %s: Maelstrom itself does not have this fault", name)
+		case engine == engineProcess && fault.Simulated:
+			return fmt.Errorf("--nemesis %s needs --engine sim: processes share the clock of this machine", name)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"glomers/checkers"
 	"glomers/checkers/edn"
 	"glomers/checkers/linkvpage"
+	"glomers/internal/nemesis"
 	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/verdict"
@@ -66,6 +67,9 @@ func (a *app) print(r *report, asJSON bool) {
 		for _, skipped := range s.Skipped {
 			r.notes = append(r.notes, fmt.Sprintf("strict: %s was not checked: %s", skipped.Check, skipped.Reason))
 		}
+	}
+	if text := nemesis.Describe(r.Partitions); text != "" {
+		r.notes = append(r.notes, text)
 	}
 	if n := r.Strays.Count; n > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%s answered no request of a client, such as %s", count(n, "message"), r.Strays.First[0]))

@@ -103,18 +103,15 @@ func (w world) set(fault string, on bool) {
 // TestSchedule runs each fault by itself, and all of them together: they start
 // and stop in turn, and nothing is left of them in the end.
 func TestSchedule(t *testing.T) {
-	tests := [][]string{Faults}
-	for _, f := range Faults {
+	tests := [][]string{Names()}
+	for _, f := range Names() {
 		tests = append(tests, []string{f})
 	}
 	for _, faults := range tests {
 		t.Run(strings.Join(faults, ","), func(t *testing.T) {
 			k := kernel.New(4)
 			w, rec := world{}, &recorder{}
-			n, err := New(k, faults, w, w, nodeIDs(5), 10*time.Second, rec)
-			if err != nil {
-				t.Fatal(err)
-			}
+			n := New(k, Config{Faults: faults, Interval: 10 * time.Second}, w, w, nodeIDs(5), rec)
 			broken := 0
 			k.At(0, n.Start)
 			for i := range 1000 {
@@ -149,5 +146,105 @@ func TestSchedule(t *testing.T) {
 				t.Errorf("%d changes in 1000 s, want about 100", perFault)
 			}
 		})
+	}
+}
+
+// TestRealCuts: of the four kinds of partition, two cut nothing between two nodes.
+// Every run says how much each partition cut, and with RealCuts all of them do.
+func TestRealCuts(t *testing.T) {
+	for n := 1; n <= 7; n++ {
+		for _, kind := range kinds {
+			cut := 0
+			for _, senders := range Grudge(kind, nodeIDs(n), kernel.New(1).Rand("test")) {
+				cut += len(senders)
+			}
+			if got := cutsSomething(kind, n); got != (cut > 0) {
+				t.Errorf("%s of %d nodes cuts %d links, but cutsSomething says %v", kind, n, cut, got)
+			}
+		}
+	}
+	empty := func(c Config, nodes int) (empty, all int) {
+		k := kernel.New(3)
+		n := New(k, c, world{}, world{}, nodeIDs(nodes), &recorder{})
+		k.At(0, n.Start)
+		k.At(1000*time.Second, n.Stop)
+		for k.Step() {
+		}
+		for _, p := range n.Partitions() {
+			if p.Cut == 0 {
+				empty++
+			}
+			if p.Links != nodes*(nodes-1) || p.Cut > p.Links {
+				t.Errorf("%+v has a wrong number of links", p)
+			}
+		}
+		return empty, len(n.Partitions())
+	}
+	c := Config{Faults: []string{FaultPartition}, Interval: 10 * time.Second}
+	if none, all := empty(c, 2); none < all/4 || none > 3*all/4 {
+		t.Errorf("%d of %d partitions of two nodes cut nothing, want about half", none, all)
+	}
+	c.RealCuts = true
+	for nodes := 2; nodes <= 5; nodes++ {
+		if none, all := empty(c, nodes); none > 0 || all < 30 {
+			t.Errorf("%d of %d real partitions of %d nodes cut nothing", none, all, nodes)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for _, bad := range []Config{{Faults: []string{"earthquake"}, Interval: 1}, {Faults: []string{FaultLoss}}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v is valid", bad)
+		}
+	}
+}
+
+// TestHealNodes: at the end of a run without final operations, nodes that are
+// paused or dead come back, and the network stays as it is.
+func TestHealNodes(t *testing.T) {
+	k := kernel.New(1)
+	w := world{}
+	n := New(k, Config{Faults: Names(), Interval: time.Second}, w, w, nodeIDs(3), &recorder{})
+	n.Start()
+	n.Stop()
+	n.HealNodes()
+	for _, want := range []string{"partition", "loss", "duplicate", "reorder", "slow"} {
+		if !w[want] {
+			t.Errorf("%s was ended", want)
+		}
+	}
+	if len(w) != 5 {
+		t.Errorf("faults of nodes are left: %v", w)
+	}
+}
+
+// TestSlowLeavesNodesAlone: of several nodes, at least one is not slowed down.
+func TestSlowLeavesNodesAlone(t *testing.T) {
+	r := kernel.New(1).Rand("test")
+	for n := 1; n <= 7; n++ {
+		sizes := map[int]bool{}
+		for range 200 {
+			sizes[len(someOf(nodeIDs(n), r))] = true
+		}
+		most := max(n/2, 1)
+		if sizes[0] || sizes[most+1] || !sizes[1] || !sizes[most] {
+			t.Errorf("of %d nodes, numbers that are slow: %v, want 1 to %d", n, sizes, most)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	cut := Partition{Start: 1500 * time.Millisecond, Kind: One, Cut: 2, Links: 2}
+	empty := Partition{Kind: MajoritiesRing, Links: 2}
+	for want, partitions := range map[string][]Partition{
+		"": nil,
+		"partitions: one at 1.5 s cut 2 of 2 links, majorities-ring at 0.0 s cut nothing":                       {cut, empty},
+		"no partition cut anything, so this was a run without partitions: majorities-ring at 0.0 s cut nothing": {empty},
+		"5 partitions, of which 2 cut nothing":                                                                  {cut, empty, cut, empty, cut},
+	} {
+		if got := Describe(partitions); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -1,30 +1,89 @@
 package nemesis
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sort"
+	"strings"
+	"time"
 
 	"glomers/checkers/edn"
 )
 
-// partition cuts the network in one of several ways.
-func partition(net Network, nodes []string) *schedule {
-	return &schedule{
-		start: func(r *rand.Rand) (any, any) {
-			kind := kinds[r.IntN(len(kinds))]
-			grudge := Grudge(kind, nodes, r)
-			net.Partition(grudge)
-			return edn.Keyword(kind), []any{edn.Keyword("isolated"), describe(grudge, nodes)}
-		},
-		stop: func() any {
-			net.Heal()
-			return edn.Keyword("network-healed")
-		},
-	}
+// Partition is a partition that a run had.
+type Partition struct {
+	Start time.Duration // since the beginning of the run
+	Kind  string
+	// Cut is how many of the Links, the ordered pairs of different nodes, could
+	// not carry messages. It is 0 for a partition that changed nothing.
+	Cut, Links int
 }
 
+// Partitions returns the partitions that have begun so far.
+func (n *Nemesis) Partitions() []Partition { return n.partitions }
+
+// Describe says how much partitions cut, for people. It is empty for none.
+func Describe(partitions []Partition) string {
+	if len(partitions) == 0 {
+		return ""
+	}
+	empty := 0
+	parts := make([]string, len(partitions))
+	for i, p := range partitions {
+		parts[i] = fmt.Sprintf("%s at %.1f s cut %d of %d links", p.Kind, p.Start.Seconds(), p.Cut, p.Links)
+		if p.Cut == 0 {
+			parts[i] = fmt.Sprintf("%s at %.1f s cut nothing", p.Kind, p.Start.Seconds())
+			empty++
+		}
+	}
+	switch {
+	case empty == len(parts):
+		return fmt.Sprintf("no partition cut anything, so this was a run without partitions: %s", strings.Join(parts, ", "))
+	case len(parts) > 4:
+		return fmt.Sprintf("%d partitions, of which %d cut nothing", len(parts), empty)
+	}
+	return "partitions: " + strings.Join(parts, ", ")
+}
+
+func (n *Nemesis) notePartition(kind string, grudge map[string][]string) {
+	p := Partition{Start: n.kernel.Now(), Kind: kind, Links: len(grudge) * (len(grudge) - 1)}
+	for _, senders := range grudge {
+		p.Cut += len(senders)
+	}
+	n.partitions = append(n.partitions, p)
+}
+
+// partition cuts the network in one of several ways.
+func (i *injector) partition() (chosen, done any) {
+	var possible []string
+	for _, kind := range kinds {
+		if !i.realCut || cutsSomething(kind, len(i.nodes)) {
+			possible = append(possible, kind)
+		}
+	}
+	if len(possible) == 0 { // a single node
+		possible = kinds
+	}
+	kind := possible[i.random.IntN(len(possible))]
+	grudge := Grudge(kind, i.nodes, i.random)
+	i.net.Partition(grudge)
+	i.note(kind, grudge)
+	return edn.Keyword(kind), []any{edn.Keyword("isolated"), describe(grudge, i.nodes)}
+}
+
+// cutsSomething reports whether a partition of n nodes separates any of them.
+func cutsSomething(kind string, n int) bool {
+	switch kind {
+	case MinorityThird:
+		return n > 3
+	case MajoritiesRing:
+		return n > 2
+	}
+	return n > 1
+}
+
+// describe returns a grudge as histories show it.
 func describe(grudge map[string][]string, nodes []string) edn.Map {
 	m := edn.Map{}
 	for _, node := range nodes {
@@ -32,11 +91,7 @@ func describe(grudge map[string][]string, nodes []string) edn.Map {
 		if !ok {
 			continue
 		}
-		set := edn.Set{}
-		for _, s := range senders {
-			set = append(set, s)
-		}
-		m = append(m, edn.Entry{Key: node, Value: set})
+		m = append(m, edn.Entry{Key: node, Value: setOf(senders)})
 	}
 	return m
 }
@@ -119,7 +174,7 @@ func linkLeastConnected(linked []map[int]bool, majority int) {
 		for i := range order {
 			order[i] = i
 		}
-		sort.SliceStable(order, func(i, j int) bool { return len(linked[order[i]]) < len(linked[order[j]]) })
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(len(linked[i]), len(linked[j])) })
 		a := order[0]
 		if len(linked[a]) >= majority {
 			return

@@ -2,15 +2,15 @@
 // latency, out of order, and not at all across a partition.
 //
 // It follows Maelstrom's network: latency is drawn for each message and is zero
-// where a client takes part; a partition is applied when a message arrives, so
-// what is in flight when it begins is lost.
+// where a client takes part; every receiver has a queue, of which it takes one
+// message at a time; a partition is applied when a message is taken.
 package network
 
 import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"sort"
+	"slices"
 	"time"
 
 	"glomers/checkers/journal"
@@ -29,18 +29,20 @@ type Recorder interface {
 
 // Network delivers messages between attached endpoints.
 type Network struct {
-	kernel    *kernel.Kernel
-	latency   Latency
-	random    *rand.Rand
-	journal   Recorder
-	endpoints map[string]Endpoint // nil for one that was detached
-	blocked   map[string]map[string]bool
-	nextID    int64
-	trouble   trouble
+	kernel  *kernel.Kernel
+	latency Latency
+	random  *rand.Rand
+	journal Recorder
+	inboxes map[string]*inbox
+	queued  int64 // messages that were ever put in an inbox
+	blocked map[string]map[string]bool
+	nextID  int64
+	faults  faults
 }
 
-// trouble is what is wrong with the network besides partitions.
-type trouble struct {
+// faults holds the message faults in force, besides partitions: loss,
+// duplication, reordering, delay.
+type faults struct {
 	random    *rand.Rand
 	loss      float64
 	duplicate float64
@@ -52,21 +54,28 @@ type trouble struct {
 // New returns a network without endpoints.
 func New(k *kernel.Kernel, latency Latency, journal Recorder) *Network {
 	return &Network{
-		kernel:    k,
-		latency:   latency,
-		random:    k.Rand("latency"),
-		journal:   journal,
-		endpoints: map[string]Endpoint{},
-		trouble:   trouble{random: k.Rand("trouble")},
+		kernel:  k,
+		latency: latency,
+		random:  k.Rand("latency"),
+		journal: journal,
+		inboxes: map[string]*inbox{},
+		faults:  faults{random: k.Rand("message faults")},
 	}
 }
 
-// Attach connects an endpoint under an id.
-func (n *Network) Attach(id string, e Endpoint) { n.endpoints[id] = e }
+// Attach connects an endpoint under an id. An endpoint that had the id before gets
+// no more messages.
+func (n *Network) Attach(id string, e Endpoint) {
+	if box := n.inboxes[id]; box != nil {
+		box.endpoint = e
+		return
+	}
+	n.inboxes[id] = &inbox{endpoint: e}
+}
 
 // Detach disconnects an endpoint. What is on the way to it, or sent to it later,
-// is lost without an error: whoever answers a client that gave up does no wrong.
-func (n *Network) Detach(id string) { n.endpoints[id] = nil }
+// is lost without an error: to answer a client that has given up is no fault.
+func (n *Network) Detach(id string) { n.inboxes[id].endpoint = nil }
 
 // UnknownNodeError is a message to or from an id that nobody has.
 type UnknownNodeError struct {
@@ -81,76 +90,74 @@ func (e *UnknownNodeError) Error() string {
 
 // Send puts a message on the network. Its ID is assigned here.
 func (n *Network) Send(src, dest string, body json.RawMessage) error {
-	if _, ok := n.endpoints[dest]; !ok {
+	if _, ok := n.inboxes[dest]; !ok {
 		return &UnknownNodeError{"dest", dest, n.ids()}
 	}
-	if _, ok := n.endpoints[src]; !ok {
+	if _, ok := n.inboxes[src]; !ok {
 		return &UnknownNodeError{"src", src, n.ids()}
 	}
 	m := journal.Message{ID: n.nextID, Src: src, Dest: dest, Body: body}
 	n.nextID++
 	n.record(journal.Send, m, "")
 	if m.InvolvesClient() {
-		n.kernel.After(0, func() { n.deliver(m) })
+		n.put(m, n.kernel.Now())
 		return nil
 	}
-	delay := n.latency.draw(n.random)
-	t := &n.trouble
-	if t.slow[src] || t.slow[dest] {
-		delay += t.slowBy
+	latency := n.latency.draw(n.random)
+	f := &n.faults
+	delay := time.Duration(0)
+	if f.slow[src] || f.slow[dest] {
+		delay = f.slowBy
 	}
 	switch {
-	case t.loss > 0 && t.random.Float64() < t.loss:
-		n.kernel.After(delay, func() { n.record(journal.Drop, m, "loss") })
+	case f.loss > 0 && f.random.Float64() < f.loss:
+		n.kernel.After(delay+latency, func() { n.record(journal.Drop, m, "loss") })
 		return nil
-	case t.duplicate > 0 && t.random.Float64() < t.duplicate:
-		n.kernel.After(delay+t.extra(duplicateWithin), func() { n.deliver(m) })
+	case f.duplicate > 0 && f.random.Float64() < f.duplicate:
+		n.putAfter(delay+f.upTo(duplicateWithin), m, latency)
 	}
-	n.kernel.After(delay+t.extra(t.reorder), func() { n.deliver(m) })
+	n.putAfter(delay+f.upTo(f.reorder), m, latency)
 	return nil
 }
 
-// duplicateWithin is how much later than its original a duplicate arrives at most.
+// putAfter queues a message that faults delay. The delay comes before the queue,
+// so that other messages to the receiver do not wait, and can overtake it.
+func (n *Network) putAfter(delay time.Duration, m journal.Message, latency time.Duration) {
+	if delay == 0 {
+		n.put(m, n.kernel.Now()+latency)
+		return
+	}
+	n.kernel.After(delay, func() { n.put(m, n.kernel.Now()+latency) })
+}
+
+// duplicateWithin is how much later than the original a duplicate is sent at most.
 const duplicateWithin = 100 * time.Millisecond
 
-func (t *trouble) extra(most time.Duration) time.Duration {
+// upTo draws a delay.
+func (f *faults) upTo(most time.Duration) time.Duration {
 	if most == 0 {
 		return 0
 	}
-	return time.Duration(t.random.Float64() * float64(most))
+	return time.Duration(f.random.Float64() * float64(most))
 }
 
 // Lose makes the network lose a fraction of the messages between servers, 0 for
 // none.
-func (n *Network) Lose(fraction float64) { n.trouble.loss = fraction }
+func (n *Network) Lose(fraction float64) { n.faults.loss = fraction }
 
 // Duplicate makes a fraction of the messages between servers arrive twice.
-func (n *Network) Duplicate(fraction float64) { n.trouble.duplicate = fraction }
+func (n *Network) Duplicate(fraction float64) { n.faults.duplicate = fraction }
 
 // Reorder delays each message between servers by up to the given time, so that
 // they overtake each other.
-func (n *Network) Reorder(most time.Duration) { n.trouble.reorder = most }
+func (n *Network) Reorder(most time.Duration) { n.faults.reorder = most }
 
 // Slow delays all messages between servers from and to the given nodes.
 func (n *Network) Slow(nodes []string, by time.Duration) {
-	n.trouble.slow, n.trouble.slowBy = map[string]bool{}, by
+	n.faults.slow, n.faults.slowBy = map[string]bool{}, by
 	for _, id := range nodes {
-		n.trouble.slow[id] = true
+		n.faults.slow[id] = true
 	}
-}
-
-func (n *Network) deliver(m journal.Message) {
-	if n.blocked[m.Dest][m.Src] {
-		n.record(journal.Drop, m, "partition")
-		return
-	}
-	e := n.endpoints[m.Dest]
-	if e == nil {
-		n.record(journal.Drop, m, "closed")
-		return
-	}
-	n.record(journal.Recv, m, "")
-	e.Deliver(m)
 }
 
 func (n *Network) record(kind journal.Kind, m journal.Message, reason string) {
@@ -160,12 +167,12 @@ func (n *Network) record(kind journal.Kind, m journal.Message, reason string) {
 // ids returns the ids of the attached endpoints that are not clients.
 func (n *Network) ids() []string {
 	var ids []string
-	for id, e := range n.endpoints {
-		if e != nil && !journal.IsClient(id) {
+	for id, box := range n.inboxes {
+		if box.endpoint != nil && !journal.IsClient(id) {
 			ids = append(ids, id)
 		}
 	}
-	sort.Strings(ids)
+	slices.Sort(ids)
 	return ids
 }
 

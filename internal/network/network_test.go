@@ -14,12 +14,12 @@ import (
 	"glomers/internal/kernel"
 )
 
-type inbox struct {
+type mailbox struct {
 	kernel *kernel.Kernel
 	got    []string
 }
 
-func (i *inbox) Deliver(m journal.Message) {
+func (i *mailbox) Deliver(m journal.Message) {
 	i.got = append(i.got, fmt.Sprintf("%v %s", i.kernel.Now(), m.Body))
 }
 
@@ -29,13 +29,13 @@ func (e *events) Record(ev journal.Event) {
 	*e = append(*e, fmt.Sprintf("%c%d%s", ev.Kind, ev.Message.ID, ev.Reason))
 }
 
-func setUp(l Latency) (*kernel.Kernel, *Network, *events, map[string]*inbox) {
+func setUp(l Latency) (*kernel.Kernel, *Network, *events, map[string]*mailbox) {
 	k := kernel.New(7)
 	var rec events
 	n := New(k, l, &rec)
-	boxes := map[string]*inbox{}
+	boxes := map[string]*mailbox{}
 	for _, id := range []string{"n1", "n2", "c1", "lin-kv"} {
-		boxes[id] = &inbox{kernel: k}
+		boxes[id] = &mailbox{kernel: k}
 		n.Attach(id, boxes[id])
 	}
 	return k, n, &rec, boxes
@@ -63,25 +63,47 @@ func TestLatencyOnlyBetweenServers(t *testing.T) {
 	}
 }
 
-// A partition drops what arrives while it lasts, not what is sent.
+// A partition drops what the receiver takes while it lasts: not what it took
+// before and delivers later, but what is sent then, even if it would be due after.
 func TestPartition(t *testing.T) {
 	k, n, rec, boxes := setUp(Latency{100 * time.Millisecond, Constant})
 	at := func(ms int, f func()) { k.At(time.Duration(ms)*time.Millisecond, f) }
-	at(0, func() { send(t, n, "n1", "n2", `"in flight when it begins"`) })
+	at(0, func() { send(t, n, "n1", "n2", `"taken before it begins"`) })
+	at(10, func() { send(t, n, "n1", "n2", `"still queued when it begins"`) })
 	at(50, func() { n.Partition(map[string][]string{"n2": {"n1"}}) })
 	at(60, func() { send(t, n, "n2", "n1", `"the other way"`) })
-	at(190, func() { send(t, n, "n1", "n2", `"arrives after it ended"`) })
+	at(190, func() { send(t, n, "n1", "n2", `"due after it ended"`) })
 	at(200, func() { n.Heal() })
+	at(210, func() { send(t, n, "n1", "n2", `"sent after it ended"`) })
 	for k.Step() {
 	}
-	if want := []string{`290ms "arrives after it ended"`}; !slices.Equal(boxes["n2"].got, want) {
+	if want := []string{`100ms "taken before it begins"`, `310ms "sent after it ended"`}; !slices.Equal(boxes["n2"].got, want) {
 		t.Errorf("n2 got %v, want %v", boxes["n2"].got, want)
 	}
 	if want := []string{`160ms "the other way"`}; !slices.Equal(boxes["n1"].got, want) {
 		t.Errorf("n1 got %v, want %v", boxes["n1"].got, want)
 	}
-	if want := (events{"s0", "s1", "d0partition", "r1", "s2", "r2"}); !slices.Equal(*rec, want) {
+	if want := (events{"s0", "s1", "s2", "r0", "d1partition", "r2", "s3", "d3partition", "s4", "r4"}); !slices.Equal(*rec, want) {
 		t.Errorf("the journal has %v, want %v", *rec, want)
+	}
+}
+
+// TestReceiverTakesOneAtATime: what a client sends waits behind a message from a
+// node that the receiver took before; then the one that is due first is next.
+func TestReceiverTakesOneAtATime(t *testing.T) {
+	k, n, _, boxes := setUp(Latency{100 * time.Millisecond, Constant})
+	at := func(ms int, f func()) { k.At(time.Duration(ms)*time.Millisecond, f) }
+	at(0, func() { send(t, n, "n2", "n1", `"taken first"`) })
+	at(10, func() { send(t, n, "n2", "n1", `"of a node"`) })
+	at(20, func() { send(t, n, "c1", "n1", `"of a client"`) })
+	at(20, func() { send(t, n, "c1", "n2", `"to another node"`) })
+	for k.Step() {
+	}
+	if want := []string{`100ms "taken first"`, `100ms "of a client"`, `110ms "of a node"`}; !slices.Equal(boxes["n1"].got, want) {
+		t.Errorf("n1 got %v, want %v", boxes["n1"].got, want)
+	}
+	if want := []string{`20ms "to another node"`}; !slices.Equal(boxes["n2"].got, want) {
+		t.Errorf("n2 got %v, want %v", boxes["n2"].got, want)
 	}
 }
 
@@ -138,13 +160,13 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
-// TestTrouble: a fifth of the messages between servers is lost, or arrives twice,
+// TestMessageFaults: a fifth of the messages between servers is lost, or arrives twice,
 // or late; those of clients never are.
-func TestTrouble(t *testing.T) {
+func TestMessageFaults(t *testing.T) {
 	const count = 1000
-	run := func(trouble func(*Network)) (*inbox, *inbox, *events) {
+	run := func(inject func(*Network)) (*mailbox, *mailbox, *events) {
 		k, n, rec, boxes := setUp(Latency{10 * time.Millisecond, Constant})
-		trouble(n)
+		inject(n)
 		for i := range count {
 			send(t, n, "n1", "n2", fmt.Sprint(i))
 			send(t, n, "c1", "n1", fmt.Sprint(i))
@@ -198,7 +220,7 @@ func TestTrouble(t *testing.T) {
 		n.Slow(nil, 0)
 	})
 	if len(box.got) != count || box.got[0] != "10ms 0" || box.got[count-1] != fmt.Sprintf("10ms %d", count-1) {
-		t.Errorf("trouble that is over remains: %d messages, first %s", len(box.got), box.got[0])
+		t.Errorf("a fault that is over is still in force: %d messages, first %s", len(box.got), box.got[0])
 	}
 }
 

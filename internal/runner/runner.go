@@ -25,17 +25,16 @@ import (
 
 // Config is what a test does.
 type Config struct {
-	Workload        string
-	Options         workload.Options
-	Pace            workload.Pace
-	Latency         network.Latency
-	Faults          []string      // of nemesis.Faults
-	NemesisInterval time.Duration // mean
-	Recovery        time.Duration // between the healing of the network and the final operations
-	InitSpread      time.Duration // init is sent to each node at a random time within this span
-	Seed            uint64
-	LogSend         bool // log every message as it is sent
-	LogRecv         bool // log every message as it is received
+	Workload   string
+	Options    workload.Options
+	Pace       workload.Pace
+	Latency    network.Latency
+	Nemesis    nemesis.Config
+	Recovery   time.Duration // between the healing of the network and the final operations
+	InitSpread time.Duration // init is sent to each node at a random time within this span
+	Seed       uint64
+	LogSend    bool // log every message as it is sent
+	LogRecv    bool // log every message as it is received
 }
 
 // Validate reports what is wrong with the configuration.
@@ -46,11 +45,10 @@ func (c Config) Validate() error {
 	if c.InitSpread < 0 {
 		return fmt.Errorf("the init spread is %v, expected 0 or more", c.InitSpread)
 	}
-	k := kernel.New(c.Seed)
-	if _, err := nemesis.New(k, c.Faults, nil, nil, c.Options.Nodes, c.NemesisInterval, nil); err != nil {
+	if err := c.Nemesis.Validate(); err != nil {
 		return err
 	}
-	_, err := workload.New(c.Workload, c.Options, k)
+	_, err := workload.New(c.Workload, c.Options, kernel.New(c.Seed))
 	return err
 }
 
@@ -94,7 +92,8 @@ type Progress struct {
 
 // Result is what a run showed besides its history and journal.
 type Result struct {
-	Strays Strays
+	Strays     Strays
+	Partitions []nemesis.Partition
 }
 
 // Strays are the messages to clients that answered no request.
@@ -140,10 +139,7 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 		return t.result, err
 	}
 	t.load = workload.NewLoad(k, w, c.Options, c.Pace, t, t)
-	t.nemesis, err = nemesis.New(k, c.Faults, t.network, t, c.Options.Nodes, c.NemesisInterval, t)
-	if err != nil {
-		return t.result, err
-	}
+	t.nemesis = nemesis.New(k, c.Nemesis, t.network, t, c.Options.Nodes, t)
 	for _, s := range service.All(k, t.network) {
 		t.network.Attach(s.ID(), s)
 	}
@@ -158,7 +154,7 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 	if e, ok := t.engine.(staller); ok {
 		e.OnStall(t.stalled)
 	}
-	t.every(progressInterval, t.tell)
+	t.every(progressInterval, t.reportProgress)
 	t.every(flushInterval, func() {
 		if err := rec.Flush(); err != nil {
 			k.Stop(err)
@@ -169,7 +165,8 @@ func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Mess
 	if err == nil {
 		err = rec.Flush()
 	}
-	t.tell()
+	t.reportProgress()
+	t.result.Partitions = t.nemesis.Partitions()
 	if err != nil {
 		log.Error("the run ended early", "phase", t.phase, "error", err)
 	} else {
@@ -211,10 +208,10 @@ func (t *test) every(d time.Duration, f func()) {
 func (t *test) enter(p Phase, total time.Duration) {
 	t.phase, t.phaseStart, t.phaseTotal = p, t.kernel.Now(), total
 	t.log.Info(string(p))
-	t.tell()
+	t.reportProgress()
 }
 
-func (t *test) tell() {
+func (t *test) reportProgress() {
 	if t.report != nil {
 		t.report(Progress{
 			Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
@@ -391,8 +388,8 @@ func (c Config) String() string {
 	if c.Latency.Mean > 0 {
 		parts = append(parts, fmt.Sprintf("latency %v %s", c.Latency.Mean, c.Latency.Dist))
 	}
-	if len(c.Faults) > 0 {
-		parts = append(parts, "nemesis "+strings.Join(c.Faults, ","))
+	if len(c.Nemesis.Faults) > 0 {
+		parts = append(parts, "nemesis "+strings.Join(c.Nemesis.Faults, ","))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -201,14 +201,13 @@ func honest(workload string) func(string, map[string]any) map[string]any {
 func configOf(name string, seed uint64) Config {
 	nodes := []string{"n0", "n1", "n2"}
 	return Config{
-		Workload:        name,
-		Options:         workload.Options{Nodes: nodes, Concurrency: 6, Topology: "grid", MaxTxnLength: 4, MaxWritesPerKey: 16},
-		Pace:            workload.Pace{Rate: 100, TimeLimit: 20 * time.Second},
-		Latency:         network.Latency{Mean: 10 * time.Millisecond, Dist: network.Exponential},
-		Faults:          []string{nemesis.FaultPartition},
-		NemesisInterval: 3 * time.Second,
-		Recovery:        10 * time.Second,
-		Seed:            seed,
+		Workload: name,
+		Options:  workload.Options{Nodes: nodes, Concurrency: 6, Topology: "grid", MaxTxnLength: 4, MaxWritesPerKey: 16},
+		Pace:     workload.Pace{Rate: 100, TimeLimit: 20 * time.Second},
+		Latency:  network.Latency{Mean: 10 * time.Millisecond, Dist: network.Exponential},
+		Nemesis:  nemesis.Config{Faults: []string{nemesis.FaultPartition}, Interval: 3 * time.Second},
+		Recovery: 10 * time.Second,
+		Seed:     seed,
 	}
 }
 
@@ -271,7 +270,7 @@ func TestStrictPasses(t *testing.T) {
 				c := configOf(name, seed)
 				c.Options.Strict = true
 				c.Pace.TimeLimit = time.Second + time.Duration(seed%7)*300*time.Millisecond
-				c.NemesisInterval = 500 * time.Millisecond
+				c.Nemesis.Interval = 500 * time.Millisecond
 				rec, _, err := run(t, c, honest(name))
 				if err != nil {
 					t.Fatal(err)
@@ -470,7 +469,7 @@ func TestNullReads(t *testing.T) {
 	lost := 0
 	for seed := range uint64(6) {
 		c := configOf("broadcast", seed)
-		c.Faults = nil
+		c.Nemesis.Faults = nil
 		node := honest("broadcast")
 		rec, _, err := run(t, c, func(id string, b map[string]any) map[string]any {
 			answer := node(id, b)

@@ -9,6 +9,7 @@ import (
 
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/internal/nemesis"
 	"glomers/internal/network"
 	"glomers/internal/nodeio"
 	"glomers/internal/runner"
@@ -25,13 +26,14 @@ func Config(t *spec.Test) runner.Config {
 			Nodes: t.Nodes, Concurrency: t.Concurrency, Topology: t.Topology, KeyCount: t.KeyCount,
 			MaxTxnLength: t.MaxTxnLength, MaxWritesPerKey: t.MaxWritesPerKey, MeanLatency: latency, Strict: t.Strict,
 		},
-		Pace:            workload.Pace{Rate: t.Rate, TimeLimit: seconds(t.TimeLimit)},
-		Latency:         network.Latency{Mean: latency, Dist: network.Dist(t.LatencyDist)},
-		Faults:          t.Nemesis,
-		NemesisInterval: seconds(t.NemesisInterval),
-		Recovery:        seconds(t.Recovery),
-		InitSpread:      runner.DefaultInitSpread,
-		Seed:            t.Seed,
+		Pace:    workload.Pace{Rate: t.Rate, TimeLimit: seconds(t.TimeLimit)},
+		Latency: network.Latency{Mean: latency, Dist: network.Dist(t.LatencyDist)},
+		// A stage that is tested with partitions is to see some: Maelstrom's own
+		// splits of two nodes cut nothing half of the time.
+		Nemesis:    nemesis.Config{Faults: t.Nemesis, Interval: seconds(t.NemesisInterval), RealCuts: t.Stage != ""},
+		Recovery:   seconds(t.Recovery),
+		InitSpread: runner.DefaultInitSpread,
+		Seed:       t.Seed,
 	}
 }
 
@@ -82,10 +84,10 @@ func Record(ctx context.Context, t *spec.Test, engine Engine, o Observation) (Re
 	rec := &recorder{keep: o.Keep, traffic: NewTraffic(t.CheckOptions())}
 	result, err := runner.Run(ctx, c, engine, rec, o.Log, o.Progress)
 	if err != nil {
-		return Records{Strays: result.Strays}, err
+		return Records{Strays: result.Strays, Partitions: result.Partitions}, err
 	}
 	h, err := history.New(rec.ops)
-	return Records{History: h, Traffic: rec.traffic, Strays: result.Strays}, err
+	return Records{History: h, Traffic: rec.traffic, Strays: result.Strays, Partitions: result.Partitions}, err
 }
 
 // recorder holds the records of a run in memory, on their way to where they are

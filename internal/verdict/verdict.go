@@ -14,6 +14,7 @@ import (
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/internal/nemesis"
 	"glomers/internal/runner"
 	"glomers/internal/spec"
 	"glomers/stages"
@@ -40,6 +41,8 @@ type Records struct {
 
 	// Strays are answers that matched no request; known for a live run only.
 	Strays runner.Strays
+	// Partitions say how much each partition cut; known for a live run only.
+	Partitions []nemesis.Partition
 
 	// Incomplete says why the records are not those of a whole run; empty for a
 	// whole one.
@@ -120,6 +123,7 @@ type Verdict struct {
 	Incomplete string    // see Records
 	Racy       []string  // see Records
 	Strays     runner.Strays
+	Partitions []nemesis.Partition
 }
 
 // Question is what is asked about the records of a run.
@@ -155,7 +159,7 @@ func Judge(r Records, q Question) (*Verdict, error) {
 		d := r.Traffic.delivery.Result()
 		results.Strict.Delivery = &d
 	}
-	v := &Verdict{Results: results, Incomplete: r.Incomplete, Racy: r.Racy, Strays: r.Strays}
+	v := &Verdict{Results: results, Incomplete: r.Incomplete, Racy: r.Racy, Strays: r.Strays, Partitions: r.Partitions}
 	for _, c := range q.Limits {
 		figure, measured := c.Measure(results)
 		v.Limits = append(v.Limits, Limit{c, figure, measured, c.Met(results)})

@@ -160,33 +160,33 @@ func (s setSession) failed(op history.Op, err *Error, idempotent bool) history.O
 	return failed(op, err, idempotent)
 }
 
-// counter: g-counter grows only, pn-counter may shrink.
+// counter is a counter that grows only (g-counter) or may shrink (pn-counter).
 type counter struct {
 	finalReads
-	random *rand.Rand
-	deltas func() int64
+	random   *rand.Rand
+	growOnly bool
 }
 
-func newPNCounter(_ Options, k *kernel.Kernel) (Workload, error) {
-	random := k.Rand("generator")
-	return newCounter(random, func() int64 { return random.Int64N(10) - 5 }), nil
+func newPNCounter(_ Options, k *kernel.Kernel) (Workload, error) { return newCounter(k, false), nil }
+func newGCounter(_ Options, k *kernel.Kernel) (Workload, error)  { return newCounter(k, true), nil }
+
+func newCounter(k *kernel.Kernel, growOnly bool) Workload {
+	return &counter{newFinalReads(history.Op{F: "read", Final: true}), k.Rand("generator"), growOnly}
 }
 
-func newGCounter(_ Options, k *kernel.Kernel) (Workload, error) {
-	random := k.Rand("generator")
-	return newCounter(random, func() int64 { return random.Int64N(5) }), nil
-}
-
-func newCounter(random *rand.Rand, deltas func() int64) Workload {
-	return &counter{newFinalReads(history.Op{F: "read", Final: true}), random, deltas}
-}
-
+// Next draws a read or an add of -5 to 4. As in Maelstrom, the operations of
+// g-counter are those of pn-counter without the negative adds, so that a third of
+// them are adds; the rate is that of what is left.
 func (w *counter) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
 	worker := pick(w.random, free)
-	if w.random.IntN(2) == 0 {
-		return history.Op{F: "read"}, worker, true
+	for {
+		if w.random.IntN(2) == 0 {
+			return history.Op{F: "read"}, worker, true
+		}
+		if delta := w.random.Int64N(10) - 5; delta >= 0 || !w.growOnly {
+			return history.Op{F: "add", Value: delta}, worker, true
+		}
 	}
-	return history.Op{F: "add", Value: w.deltas()}, worker, true
 }
 
 func (w *counter) Open(c *Client) Session { return counterSession{c} }
