@@ -14,6 +14,7 @@ SEEDS ?= 1000
 .PHONY: build list stages seeds test test-all race mutants lint $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
 
 build:
+	@test -x bin/glomers || echo "building bin/glomers: the first time, Go fetches the modules that it needs and compiles them"
 	@go build -o bin/glomers ./cmd/glomers
 
 $(STAGES:%=stage-%): stage-%: build

@@ -3,6 +3,7 @@ package stages
 import (
 	"math"
 	"strconv"
+	"time"
 
 	"glomers/checkers"
 )
@@ -19,7 +20,7 @@ type Latency struct {
 // something. Without results only its name is set.
 func (s Stage) LatencyOf(r *checkers.Results) Latency {
 	if s.Workload == "broadcast" {
-		at := func(quantile any) float64 {
+		at := func(quantile func(*checkers.Quantiles) time.Duration) float64 {
 			if r == nil {
 				return math.NaN()
 			}
@@ -28,7 +29,10 @@ func (s Stage) LatencyOf(r *checkers.Results) Latency {
 			}
 			return math.NaN()
 		}
-		return Latency{"stable latency", at(0.5), at(0.99), at(int64(1))}
+		return Latency{"stable latency",
+			at(func(q *checkers.Quantiles) time.Duration { return q.Median }),
+			at(func(q *checkers.Quantiles) time.Duration { return q.P99 }),
+			at(func(q *checkers.Quantiles) time.Duration { return q.Max })}
 	}
 	f := map[string]string{"echo": "echo", "unique-ids": "generate", "g-counter": "add", "kafka": "send", "txn-rw-register": "txn"}[s.Workload]
 	l := Latency{Of: f + " latency", Median: math.NaN(), P99: math.NaN(), Max: math.NaN()}
@@ -36,7 +40,8 @@ func (s Stage) LatencyOf(r *checkers.Results) Latency {
 		return l
 	}
 	if q, ok := r.Latency[f]; ok {
-		l.Median, l.P99, l.Max = q.Median, q.P99, q.Max
+		ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
+		l.Median, l.P99, l.Max = ms(q.Median), ms(q.P99), ms(q.Max)
 	}
 	return l
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -52,24 +54,56 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err := checkDashes(words); err != nil {
 		return a.report(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	root.SetArgs(words)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd.Flags(), err) })
-	return a.report(root.ExecuteContext(ctx))
+	return a.report(root.Execute())
+}
+
+// interruptible runs a command under a context that the first signal cancels, so that
+// the command can end its nodes and keep what it has. The second signal ends the
+// process at once. Commands that need no such care end with the first.
+func interruptible(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		context.AfterFunc(ctx, stop) // the next signal has its default effect
+		cmd.SetContext(ctx)
+		return run(cmd, args)
+	}
+	return cmd
+}
+
+// version is that of the module that the command was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "(devel)" {
+			v = "commit " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return v + " (" + runtime.Version() + ")"
 }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "glomers",
-		Short: "Run the Gossip Glomers challenges, without a JVM",
+		Use:     "glomers",
+		Short:   "Run the Gossip Glomers challenges, without a JVM",
+		Version: version(),
 		Long: "glomers runs your solution of a Gossip Glomers challenge against the challenge's own test and\n" +
-			"tells what is wrong with it.",
+			"says what is wrong with it.",
 	}
-	root.AddCommand(a.list(), a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.newSolution(), a.hint(), a.watch(), a.check(), a.maelstrom())
+	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch()} {
+		root.AddCommand(interruptible(cmd))
+	}
+	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.maelstrom())
 	return root
 }
 
@@ -87,6 +121,7 @@ func (a *app) report(err error) int {
 	a.err.printf("%s %v\n", a.err.bad("error:"), err)
 	var build *solution.BuildError
 	var target *solution.TargetError
+	var space *solution.SpaceError
 	var node *nodeio.Error
 	var unknown *unknownFlagError
 	switch {
@@ -97,6 +132,8 @@ func (a *app) report(err error) int {
 		}
 	case errors.As(err, &target):
 		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
+	case errors.As(err, &space):
+		a.err.printf("%s\n", indent(space.Output))
 	case errors.As(err, &node):
 		a.err.printf("%s", node.Describe())
 	case errors.As(err, &unknown):

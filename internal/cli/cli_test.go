@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -151,6 +152,14 @@ func node() {
 // run that it pretends to have made.
 func fakeMaelstrom() {
 	fmt.Println("fake maelstrom", strings.Join(os.Args[1:], " "))
+	if os.Getenv("FAKE_DEAF") != "" {
+		signal.Ignore(os.Interrupt)
+		fmt.Println("deaf")
+		for parent := os.Getppid(); os.Getppid() == parent; { // until the command has ended
+			time.Sleep(10 * time.Millisecond)
+		}
+		return
+	}
 	if code := os.Getenv("FAKE_EXIT"); code != "" {
 		os.Exit(254)
 	}

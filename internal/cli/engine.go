@@ -61,6 +61,10 @@ type subject struct {
 func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
 	if t.dir != "" {
 		a.err.printf("building %s\n", t)
+		note := time.AfterFunc(8*time.Second, func() {
+			a.err.printf("still building: the first time, Go fetches the modules that are missing and compiles the standard library\n")
+		})
+		defer note.Stop()
 	}
 	if h.Engine == engineSim {
 		program, err := loadProgram(ctx, t, h.NodeMemory, dir)
@@ -150,28 +154,17 @@ func (noFiles) NodeFile(string, string) (io.WriteCloser, error) { return nowhere
 
 // repeat is the command line that gives the same run again.
 func repeat(words []string, seed uint64) string {
-	var kept []string
-	seedWords := []string{"--seed", strconv.FormatUint(seed, 10)}
-	for i := 0; i < len(words); i++ {
-		word := words[i]
-		switch {
-		case word == "--":
-			kept = append(append(kept, seedWords...), words[i:]...)
-			seedWords, i = nil, len(words)
-			continue
-		case word == "--seed":
-			i++
-			continue
-		case strings.HasPrefix(word, "--seed="):
-			continue
-		}
-		kept = append(kept, word)
-	}
-	kept = append(kept, seedWords...)
-	for i, word := range kept {
+	return commandLine(withFlag(words, "seed", strconv.FormatUint(seed, 10)))
+}
+
+// commandLine is a command line of glomers for a shell.
+func commandLine(words []string) string {
+	quoted := []string{"glomers"}
+	for _, word := range words {
 		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$*?;&|<>()[]{}!#~`") {
-			kept[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 		}
+		quoted = append(quoted, word)
 	}
-	return strings.Join(append([]string{"glomers"}, kept...), " ")
+	return strings.Join(quoted, " ")
 }

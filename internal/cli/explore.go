@@ -56,6 +56,7 @@ func (a *app) explore() *cobra.Command {
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the results as JSON")
 	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
 	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
+	group(cmd)
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/journal"
@@ -63,19 +64,8 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	}
 	args := maelstromArgs(t, o, bin)
 	a.err.printf("%s\n%s %s\n", a.err.bold(title(t, stage)), path, strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir = dir
-	cmd.Stdout, cmd.Stderr = terminalWriter{a.err}, terminalWriter{a.err}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	runErr := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return nil, errors.New("interrupted")
-	case errors.As(runErr, &exit) && exit.ExitCode() > 2:
-		return nil, fmt.Errorf("%s ended with status %d", path, exit.ExitCode())
-	case runErr != nil && !errors.As(runErr, &exit):
-		return nil, fmt.Errorf("run %s: %w", path, runErr)
+	if err := a.runForeign(ctx, exec.CommandContext(ctx, path, args...), dir, *t); err != nil {
+		return nil, err
 	}
 
 	runDir, err := filepath.EvalSymlinks(filepath.Join(dir, "store", "latest"))
@@ -101,6 +91,74 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	}
 	a.print(r, o.json)
 	return v, nil
+}
+
+// runForeign runs the real Maelstrom in dir. What it prints, some fifty thousand
+// lines with a JVM's log, goes to a file.
+func (a *app) runForeign(ctx context.Context, cmd *exec.Cmd, dir string, t spec.Test) error {
+	log := filepath.Join(dir, "output.log")
+	out, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	a.err.printf("running Maelstrom (%v, then its analysis); what it prints goes to %s\n", time.Duration(t.TimeLimit*float64(time.Second)), log)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("run %s: %w", cmd.Path, err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	err = a.waitWithClock(done)
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; what Maelstrom printed is in %s", log)
+	case errors.As(err, &exit) && exit.ExitCode() > 2:
+		return fmt.Errorf("%s ended with status %d; the end of what it printed, which is in %s:\n%s", cmd.Path, exit.ExitCode(), log, indent(lastLines(log, 10)))
+	case err != nil && !errors.As(err, &exit):
+		return fmt.Errorf("run %s: %w", cmd.Path, err)
+	}
+	return nil
+}
+
+// waitWithClock waits for a result and shows the time that it takes, on a terminal.
+func (a *app) waitWithClock(done <-chan error) error {
+	bar := newProgress(a.err)
+	defer bar.finish()
+	start := time.Now()
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ticks.C:
+			bar.clock("Maelstrom", time.Since(start))
+		}
+	}
+}
+
+// lastLines returns the last lines of a file.
+func lastLines(path string, n int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// refuseForMaelstrom reports options that the real Maelstrom does not have: without
+// them the test would be another one than was asked for.
+func refuseForMaelstrom(changed func(string) bool) error {
+	for _, name := range []string{"seed", "recovery", "cpu-cost", "node-memory"} {
+		if changed(name) {
+			return fmt.Errorf("--%s cannot be used with --engine maelstrom: the real Maelstrom has no such option", name)
+		}
+	}
+	return nil
 }
 
 // maelstromArgs are the arguments of the real Maelstrom for a test.

@@ -104,6 +104,11 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 	if err != nil {
 		return nil, err
 	}
+	if engine == engineMaelstrom {
+		if err := refuseForMaelstrom(cmd.Flags().Changed); err != nil {
+			return nil, err
+		}
+	}
 	variants := [][]string{nil}
 	switch {
 	case stage == nil:

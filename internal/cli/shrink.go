@@ -36,6 +36,7 @@ func (a *app) shrink() *cobra.Command {
 	f.registerHard(cmd.Flags())
 	f.output.register(cmd.Flags())
 	cmd.Flags().IntVar(&tries, "tries", 12, "how many seeds to try for each smaller test")
+	group(cmd)
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"glomers/internal/nodeio"
 	"glomers/internal/runner"
 )
 
@@ -32,24 +34,61 @@ func newTerminal(w io.Writer) *terminal {
 	return t
 }
 
+// styled is a text that is safe to print: what came from elsewhere was made printable,
+// and escape sequences in it are our own.
+type styled string
+
+// printf prints a text. Nothing among the arguments reaches the terminal raw, since a
+// node, a compiler or a recorded run may have had a part in it: only styled texts may
+// hold escape sequences.
 func (t *terminal) printf(format string, args ...any) {
+	safe := make([]any, len(args))
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case styled:
+			safe[i] = string(arg)
+		case string:
+			safe[i] = printable(arg)
+		case []byte:
+			safe[i] = printable(string(arg))
+		case error:
+			safe[i] = printable(arg.Error())
+		case fmt.Stringer:
+			safe[i] = printable(arg.String())
+		default:
+			safe[i] = arg
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.w, format, args...)
+	fmt.Fprintf(t.w, format, safe...)
 }
 
-func (t *terminal) style(c text.Colors, s string) string {
-	if !t.color {
-		return s
+// printable is nodeio.Printable for a text of several lines.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = nodeio.Printable(strings.TrimSuffix(line, "\r"))
 	}
-	return c.EscapeSeq() + s + text.EscapeReset
+	return strings.Join(lines, "\n")
 }
 
-func (t *terminal) good(s string) string { return t.style(text.Colors{text.FgGreen}, s) }
-func (t *terminal) bad(s string) string  { return t.style(text.Colors{text.FgRed}, s) }
-func (t *terminal) warn(s string) string { return t.style(text.Colors{text.FgYellow}, s) }
-func (t *terminal) bold(s string) string { return t.style(text.Colors{text.Bold}, s) }
-func (t *terminal) dim(s string) string  { return t.style(text.Colors{text.Faint}, s) }
+func (t *terminal) style(c text.Colors, s any) styled {
+	plain, ok := s.(styled)
+	if !ok {
+		plain = styled(printable(fmt.Sprint(s)))
+	}
+	if !t.color {
+		return plain
+	}
+	return styled(c.EscapeSeq()) + plain + styled(text.EscapeReset)
+}
+
+func (t *terminal) good(s any) styled { return t.style(text.Colors{text.FgGreen}, s) }
+func (t *terminal) bad(s any) styled  { return t.style(text.Colors{text.FgRed}, s) }
+func (t *terminal) warn(s any) styled { return t.style(text.Colors{text.FgYellow}, s) }
+func (t *terminal) bold(s any) styled { return t.style(text.Colors{text.Bold}, s) }
+func (t *terminal) dim(s any) styled  { return t.style(text.Colors{text.Faint}, s) }
 
 // progress shows how far a run is: a bar on a terminal, otherwise a line for
 // each phase.
@@ -98,6 +137,18 @@ func (p *progress) update(r runner.Progress) {
 	if r.Total > 0 {
 		p.bar.Set64(min(int64(r.Elapsed), int64(r.Total)-1))
 	}
+}
+
+// clock shows the time that something takes; nothing where there is no terminal.
+func (p *progress) clock(what string, elapsed time.Duration) {
+	if !p.t.tty {
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(p.t.w), progressbar.OptionSpinnerType(14),
+			progressbar.OptionEnableColorCodes(p.t.color), progressbar.OptionClearOnFinish())
+	}
+	p.bar.Describe(fmt.Sprintf("%s %v", what, elapsed.Round(time.Second)))
 }
 
 func (p *progress) finish() {

@@ -25,6 +25,13 @@ func (a *app) maelstrom() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "maelstrom",
 		Short: "Stand in for Maelstrom's own command line",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q of maelstrom, expected test%s", args[0], didYouMean(args[0], []string{"test"}))
+			}
+			return cmd.Help()
+		},
 	}
 	f := &testFlags{}
 	test := &cobra.Command{
@@ -45,7 +52,8 @@ func (a *app) maelstrom() *cobra.Command {
 	choiceVar(test.Flags(), &f.Workload, "workload", "w", "lin-kv", workload.Names(), "what to test: "+strings.Join(workload.Names(), ", "))
 	f.register(test.Flags())
 	f.registerRun(test.Flags())
-	cmd.AddCommand(test)
+	group(test)
+	cmd.AddCommand(interruptible(test))
 	return cmd
 }
 
@@ -71,6 +79,7 @@ func (a *app) testStage() *cobra.Command {
 	f.register(cmd.Flags())
 	f.registerRun(cmd.Flags())
 	f.registerHard(cmd.Flags())
+	group(cmd)
 	return cmd
 }
 
@@ -102,6 +111,9 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		for _, test := range plan {
 			test.Seed += uint64(count) // after the largest seed comes 0
 			test.Command = repeat(a.words, test.Seed)
+			if test.Engine == engineMaelstrom { // it takes no seed
+				test.Seed, test.Command = 0, commandLine(a.words)
+			}
 			verdict, err := a.runOne(cmd.Context(), f.output, &test, subject, stage)
 			if err != nil {
 				return err

@@ -97,7 +97,7 @@ func (a *app) print(r *report, asJSON bool) {
 	for _, note := range r.notes {
 		t.printf("\n  %s %s\n", t.warn("warning:"), note)
 	}
-	paint := map[verdict.Outcome]func(string) string{verdict.Pass: t.good, verdict.Fail: t.bad, verdict.Unknown: t.warn}[r.Outcome]
+	paint := map[verdict.Outcome]func(any) styled{verdict.Pass: t.good, verdict.Fail: t.bad, verdict.Unknown: t.warn}[r.Outcome]
 	t.printf("\n  %s", paint(t.bold(r.Outcome.String())))
 	if r.Incomplete != "" {
 		t.printf("  %s", r.Incomplete)
@@ -137,7 +137,7 @@ func (a *app) printRows(rows []row) {
 		case unknown:
 			mark, paint = t.warn("?"), t.warn
 		case figure:
-			mark, paint = " ", func(s string) string { return s }
+			mark, paint = " ", func(s any) styled { return styled(printable(fmt.Sprint(s))) }
 		}
 		pad := strings.Repeat(" ", width-len([]rune(r.name)))
 		t.printf("  %s %s%s  %s", mark, r.name, pad, paint(r.value))
@@ -152,12 +152,17 @@ func (a *app) printRows(rows []row) {
 func (a *app) printPlaces(r *report) {
 	t := a.out
 	passed := r.Outcome == verdict.Pass
-	if r.Outcome == verdict.Fail && r.stage != nil {
-		t.printf("  hint     %s\n", r.stage.Hint)
+	if r.stage != nil && r.Incomplete == "" && !passed {
+		if hint := r.hint(); hint != "" {
+			t.printf("  hint     %s\n", strings.ReplaceAll(wrapText(hint, 100), "\n", "\n           "))
+		}
 	}
 	t.printf("  details  %s\n", r.dir)
 	if r.test != nil && r.test.Command != "" && !passed {
 		t.printf("  repeat   %s\n", r.test.Command)
+		for _, step := range r.nextSteps() {
+			t.printf("  next     %s\n", step)
+		}
 	}
 	if r.pages != "" {
 		if linKV, ok := r.Results.Workload.(*checkers.LinKVResult); ok {
@@ -169,6 +174,52 @@ func (a *app) printPlaces(r *report) {
 	if logs := filepath.Join(r.dir, store.NodeLogs); !passed && isDir(logs) {
 		t.printf("  logs     %s\n", logs)
 	}
+}
+
+// hint is what the stage says about the first finding that it knows something about.
+func (r *report) hint() string {
+	var kinds []string
+	for _, f := range r.Findings {
+		kinds = append(kinds, f.Kind)
+	}
+	_, text := r.stage.HintFor(kinds...)
+	return text
+}
+
+// nextSteps are commands that tell more about a run that failed.
+func (r *report) nextSteps() []string {
+	if r.test.Engine != engineSim {
+		return nil
+	}
+	command := "replay"
+	if latest, err := filepath.EvalSymlinks(filepath.Join("store", "latest")); err != nil || !sameFile(latest, r.dir) {
+		command += " " + r.dir
+	}
+	steps := []string{"glomers " + command + "   (what happened, message by message)"}
+	if words, ok := strings.CutPrefix(r.test.Command, "glomers test "); ok {
+		steps = append(steps, "glomers shrink "+words+"   (the smallest test that fails in the same way)")
+	}
+	return steps
+}
+
+// wrapText breaks a text between words.
+func wrapText(s string, width int) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(s) {
+		n := len([]rune(word))
+		switch {
+		case column > 0 && column+1+n > width:
+			b.WriteString("\n")
+			column = 0
+		case column > 0:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	return b.String()
 }
 
 func isDir(path string) bool {
@@ -205,7 +256,7 @@ func (r *report) rows() []row {
 				rows[i].state = unknown
 			}
 		}
-		rows[0].value = "unknown"
+		rows[0].value, rows[0].limit = "unknown", "" // a value that has not arrived yet is not lost
 	}
 	return rows
 }

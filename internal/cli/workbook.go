@@ -28,17 +28,21 @@ func (a *app) list() *cobra.Command {
 				return a.listJSON(passes)
 			}
 			t := a.out.newTable()
-			t.AppendHeader(table.Row{"stage", "title", "workload and options", "limits", "last passed"})
+			const width = 54 // so that the table fits 80 columns
+			t.AppendHeader(table.Row{"stage", "what it asks for", "last passed"})
 			for _, s := range stages.All() {
 				passed := "-"
 				if p, ok := passes[s.ID]; ok {
 					passed = p.When.Local().Format("2006-01-02 15:04")
 				}
-				options := wrap(s.Workload+" "+strings.Join(s.Flags, " "), 58)
+				text := []string{string(a.out.bold(s.Title)), wrapOptions(s.Workload+" "+strings.Join(s.Flags, " "), width)}
 				for _, again := range s.Again {
-					options += "\nand again with " + strings.Join(again, " ")
+					text = append(text, "and again with "+strings.Join(again, " "))
 				}
-				t.AppendRow(table.Row{a.out.bold(s.ID), s.Title, options, limits(s, "\n"), passed})
+				for _, c := range s.Criteria {
+					text = append(text, c.String())
+				}
+				t.AppendRow(table.Row{string(a.out.bold(s.ID)), strings.Join(text, "\n"), passed})
 			}
 			t.Render()
 			return nil
@@ -57,8 +61,8 @@ func limits(s stages.Stage, sep string) string {
 	return strings.Join(words, sep)
 }
 
-// wrap breaks a text between words.
-func wrap(text string, width int) string {
+// wrapOptions breaks a command line between options.
+func wrapOptions(text string, width int) string {
 	var b strings.Builder
 	column := 0
 	for i, word := range strings.Split(text, " --") {

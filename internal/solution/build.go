@@ -8,12 +8,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
@@ -38,18 +40,29 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("the Go package %s does not build for wasip1, the system of simulated nodes", e.Dir)
 }
 
-// Build compiles the Go package in dir, within the module that dir belongs to,
-// and returns the path of the executable below out. The environment is that of
-// the process plus env.
+// A SpaceError is a build that failed for want of space on a disk. Output is what
+// the go command said.
+type SpaceError struct {
+	Dir    string
+	Output string
+}
+
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("cannot build %s: there is no space left where Go builds; free some, or set GOCACHE, GOTMPDIR and GLOMERS_CACHE to directories on another disk", e.Dir)
+}
+
+// Build compiles the Go package in a directory, or a single Go file, within the
+// module that it belongs to, and returns the path of the executable below out. The
+// environment is that of the process plus env.
 func Build(ctx context.Context, dir, out string, env []string, flags ...string) (string, error) {
-	if err := checkDir(dir); err != nil {
+	if err := checkSource(dir); err != nil {
 		return "", err
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	name := filepath.Base(abs)
+	name := strings.TrimSuffix(filepath.Base(abs), ".go")
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
@@ -60,11 +73,11 @@ func Build(ctx context.Context, dir, out string, env []string, flags ...string) 
 	return bin, build(ctx, dir, bin, env, flags...)
 }
 
-// BuildWasm compiles the Go package in dir for wasip1 and returns the path of the
+// BuildWasm compiles the Go package in dir, or a single Go file, for wasip1 and returns the path of the
 // module. It is kept below cache, so that the go command need not link a package
 // again that has not changed.
 func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
-	if err := checkDir(dir); err != nil {
+	if err := checkSource(dir); err != nil {
 		return "", err
 	}
 	abs, err := filepath.Abs(dir)
@@ -108,8 +121,12 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 // build runs go build.
 func build(ctx context.Context, dir, bin string, env []string, flags ...string) error {
 	args := append([]string{"build", "-o", bin}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
-	cmd.Dir = dir
+	in, what := dir, "."
+	if strings.HasSuffix(dir, ".go") {
+		in, what = filepath.Dir(dir), "./"+filepath.Base(dir)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, what)...)
+	cmd.Dir = in
 	cmd.Env = append(os.Environ(), env...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -120,7 +137,11 @@ func build(ctx context.Context, dir, bin string, env []string, flags ...string) 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &BuildError{dir, strings.TrimRight(output.String(), "\n")}
+		text := strings.TrimRight(output.String(), "\n")
+		if outOfSpace(text) {
+			return &SpaceError{dir, text}
+		}
+		return &BuildError{dir, text}
 	}
 	info, err := os.Stat(bin)
 	if err != nil {
@@ -132,22 +153,33 @@ func build(ctx context.Context, dir, bin string, env []string, flags ...string) 
 	return nil
 }
 
-func checkDir(dir string) error {
-	info, err := os.Stat(dir)
+// outOfSpace reports whether a system call of the go command failed for want of
+// space.
+func outOfSpace(output string) bool {
+	for _, words := range []string{"no space left on device", "disk quota exceeded", "file too large", "not enough space on the disk"} {
+		if strings.Contains(output, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkSource reports why a path holds nothing that can be built.
+func checkSource(path string) error {
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist; expected the directory of a Go package", dir)
+		return fmt.Errorf("%s does not exist; expected the directory of a Go package, or a Go file", path)
 	case err != nil:
 		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is a file; expected the directory of a Go package, or --bin %s to run it as it is", dir, dir)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
+	case info.IsDir():
+		files, err := filepath.Glob(filepath.Join(path, "*.go"))
+		if err == nil && len(files) == 0 {
+			return fmt.Errorf("%s holds no Go files; expected a Go package with a main function", path)
+		}
 		return err
-	}
-	if len(files) == 0 {
-		return fmt.Errorf("%s holds no Go files; expected a Go package with a main function", dir)
+	case !strings.HasSuffix(path, ".go"):
+		return fmt.Errorf("%s is a file; expected the directory of a Go package, or --bin %s to run it as it is", path, path)
 	}
 	return nil
 }
@@ -169,5 +201,34 @@ func CheckBin(path string) (string, error) {
 	case runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
 		return "", fmt.Errorf("%s is not executable; try: chmod +x %s", path, path)
 	}
-	return abs, nil
+	return abs, checkScript(path)
+}
+
+// checkScript reports a text file whose first line does not name its interpreter in a
+// way that the system understands.
+func checkScript(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // an executable need not be readable
+	}
+	defer f.Close()
+	head := make([]byte, 256)
+	n, _ := io.ReadFull(f, head)
+	head = head[:n]
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	const want = "its first line must name the interpreter, such as #!/usr/bin/env python3"
+	switch {
+	case len(head) == 0:
+		return fmt.Errorf("%s is empty; expected an executable", path)
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		return fmt.Errorf("%s begins with a byte order mark, which keeps the system from seeing a #! after it; save it as UTF-8 without one", path)
+	case bytes.HasPrefix(first, []byte("#!")) && bytes.HasSuffix(first, []byte("\r")):
+		return fmt.Errorf("%s has Windows line ends, so that the system looks for an interpreter whose name ends with a carriage return; save it with Unix line ends", path)
+	case !bytes.HasPrefix(first, []byte("#!")) && utf8.Valid(first) && !bytes.ContainsFunc(first, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' }):
+		return fmt.Errorf("%s is a script without #!; %s", path, want)
+	}
+	return nil
 }

@@ -1,0 +1,81 @@
+package solution
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCheckBin(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows knows executables by their names")
+	}
+	for _, c := range []struct {
+		text string
+		mode os.FileMode
+		want string // empty if it can be run
+	}{
+		{"#!/bin/sh\necho\n", 0o755, ""},
+		{"\x7fELF\x02\x01\x01\x00", 0o755, ""},
+		{"#!/bin/sh\n", 0o644, "is not executable; try: chmod +x"},
+		{"import sys\nprint(1)\n", 0o755, "is a script without #!; its first line must name the interpreter"},
+		{"#!/usr/bin/env python3\r\nprint(1)\r\n", 0o755, "has Windows line ends"},
+		{"\ufeff#!/bin/sh\n", 0o755, "begins with a byte order mark"},
+		{"", 0o755, "is empty"},
+	} {
+		_, err := CheckBin(write(t, "node", c.text, c.mode))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q: found the error %v, expected %q", c.text, err, c.want)
+		}
+	}
+}
+
+// A single file is a program too, though other files beside it are not part of it.
+func TestBuildFile(t *testing.T) {
+	file := write(t, "node.go", "package main\n\nfunc main() {}\n", 0o644)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "other.go"), []byte("package main\n\nfunc main() {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bin, err := Build(context.Background(), file, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := strings.TrimSuffix(filepath.Base(bin), ".exe"); name != "node" {
+		t.Errorf("the executable is called %s, expected node", name)
+	}
+	var failed *BuildError
+	if _, err := Build(context.Background(), filepath.Dir(file), t.TempDir(), nil); !errors.As(err, &failed) {
+		t.Errorf("found the error %v for two main functions, expected a BuildError", err)
+	}
+}
+
+// A full disk is not the program's fault.
+func TestNoSpace(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in for the go command is a shell script")
+	}
+	file := write(t, "node.go", "package main\n\nfunc main() {}\n", 0o644)
+	fake := write(t, "go", "#!/bin/sh\necho 'go: write /cache/b001: no space left on device' >&2\nexit 1\n", 0o755)
+	t.Setenv("PATH", filepath.Dir(fake)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	var space *SpaceError
+	_, err := Build(context.Background(), file, t.TempDir(), nil)
+	if !errors.As(err, &space) || !strings.Contains(space.Output, "no space left") {
+		t.Errorf("found %v, expected a SpaceError", err)
+	}
+	if _, err := BuildWasm(context.Background(), file, t.TempDir()); !errors.As(err, &space) {
+		t.Errorf("found %v, expected a SpaceError", err)
+	}
+}
