@@ -59,7 +59,7 @@ func Echo(h *history.History, o Options) (*EchoResult, error) {
 	switch {
 	case len(details) > 0:
 		r.Valid = Invalid
-		r.Findings = []Finding{{Check: "echo", Summary: count(len(details), "answer is", "answers are") + " not the echo of what was sent", Details: firstFew(details)}}
+		r.Findings = []Finding{{Check: "echo", Summary: count(len(details), "answer was", "answers were") + " not the echo of what was sent", Details: firstFew(details)}}
 	case requests > 0:
 		r.Valid = Valid
 	}
