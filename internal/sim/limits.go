@@ -12,6 +12,7 @@ import (
 const (
 	maxMessages = 100_000  // printed on stdout
 	maxBytes    = 64 << 20 // printed on stdout and on stderr, each
+	maxLogLines = 200_000  // printed on stderr
 	maxWakeups  = 100_000  // by timers
 )
 
@@ -20,8 +21,8 @@ const maxKept = 64 << 20
 
 // usage is what a node used within the current second of its clock.
 type usage struct {
-	second                            time.Duration
-	messages, stdout, stderr, wakeups int
+	second                                      time.Duration
+	messages, logLines, stdout, stderr, wakeups int
 }
 
 // at begins a new count when a new second has begun.
@@ -48,6 +49,13 @@ func (u *usage) addStdout(bytes int) error {
 func (u *usage) addStderr(bytes int) error {
 	if u.stderr += bytes; u.stderr > maxBytes {
 		return fmt.Errorf("floods its stderr: it printed more than %d MiB within a second of virtual time", maxBytes>>20)
+	}
+	return nil
+}
+
+func (u *usage) addLogLine() error {
+	if u.logLines++; u.logLines > maxLogLines {
+		return fmt.Errorf("floods its stderr: it printed more than %d lines within a second of virtual time", maxLogLines)
 	}
 	return nil
 }

@@ -119,5 +119,8 @@ func (n *node) logLine(at time.Duration, line []byte) error {
 	if n.engine.options.Stderr != nil {
 		n.engine.options.Stderr(n.id, string(line))
 	}
+	if err := n.usage.addLogLine(); err != nil {
+		return err
+	}
 	return n.output.Stderr(line)
 }

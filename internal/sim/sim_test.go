@@ -349,6 +349,13 @@ func TestWhatEndsARun(t *testing.T) {
 				}
 			}
 		}, "floods its stderr: it printed more than 64 MiB"},
+		"lines on stderr without end": {func(g *scripted) error {
+			for {
+				if err := g.Output(Output{Stderr, 0, []byte("a line\n")}); err != nil {
+					return err
+				}
+			}
+		}, "floods its stderr: it printed more than 200000 lines"},
 		"blank lines without end": {func(g *scripted) error {
 			for {
 				if err := g.Output(Output{Stdout, 0, bytes.Repeat([]byte("\n"), 1<<16)}); err != nil {

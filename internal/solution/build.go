@@ -96,6 +96,11 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	defer unlock()
 	env := []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0"}
 	flags := []string{"-trimpath", "-buildvcs=false"} // the same module wherever and whenever it is built
+	// Without its edits a library still builds; only a node that needs them fails,
+	// and is told why. So the go command gets to say what is wrong.
+	if list, more, err := overlay(ctx, dir, kept+".overlay", wasmEdits); err == nil {
+		env, flags = append(env, more...), append(flags, "-overlay="+list)
+	}
 	err = build(ctx, dir, kept, env, flags...)
 	var failed *BuildError
 	if !errors.As(err, &failed) {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,13 +38,7 @@ func noLog(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
 
 func load(b *testing.B, stage string) *Program {
 	b.Helper()
-	out := filepath.Join(b.TempDir(), "node.wasm")
-	cmd := exec.Command("go", "build", "-o", out, "../../../stages/"+stage)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, output)
-	}
-	p, err := Load(context.Background(), out, "", DefaultMemory)
+	p, err := Load(context.Background(), compile(b, "../../../stages/"+stage, stage+".wasm"), "", DefaultMemory)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (g *guest) wait(deadline time.Duration, forInput bool) {
 // counted, not timed, so that the verdict does not depend on the machine.
 const (
 	fuelPerStep   = 1 << 28
-	fuelOfWaiting = 1 << 26 // for a step that waits by calling, see busy.go
+	waitingShare  = 4       // a step that waits by calling has a fourth of it, see busy.go
 	fuelSlice     = 1 << 20 // between two looks at the context
 	unitsPerCall  = 32      // of a function of the host
 	unitsPerWrite = 256     // to stdout or stderr
@@ -128,7 +128,7 @@ func (g *guest) charge(units uint64) {
 	g.step.unchecked += units
 	if g.step.unchecked >= fuelSlice {
 		g.step.unchecked = 0
-		if g.step.spent > fuelPerStep || g.step.spent > fuelOfWaiting && g.step.waitsByCalling() {
+		if g.step.spent > g.program.fuelPerStep || g.step.spent > g.program.fuelPerStep/waitingShare && g.step.waitsByCalling() {
 			panic(errFuel)
 		}
 		if err := g.ctx.Err(); err != nil {

@@ -55,7 +55,6 @@ func pollOneoff(g *guest, a arguments) errno {
 	if count == 0 {
 		return errnoInval
 	}
-	g.charge(count)
 	in, ok := g.bytes(uint64(a.u32(0)), count*subscriptionSize)
 	if !ok {
 		return errnoFault
@@ -66,6 +65,7 @@ func pollOneoff(g *guest, a arguments) errno {
 	if _, ok := g.bytes(uint64(a.u32(3)), 4); !ok {
 		return errnoFault
 	}
+	g.charge(count)
 	subscriptions := make([]subscription, 0, 4)
 	for ; len(in) > 0; in = in[subscriptionSize:] {
 		s, e := g.subscription(in)

@@ -1,0 +1,80 @@
+// Command node does what its first argument says, once it has read a line.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+)
+
+var (
+	never   bool
+	nothing = make(chan int)
+	sink    [][]byte
+)
+
+func main() {
+	in := bufio.NewReader(os.Stdin)
+	line, err := in.ReadString('\n')
+	if err != nil {
+		panic(err)
+	}
+	switch os.Args[1] {
+	case "echo":
+		fmt.Print(line)
+	case "compute":
+		for !never {
+		}
+	case "copy":
+		buf := make([]byte, 64<<20)
+		for {
+			copy(buf, buf[1:])
+		}
+	case "recurse":
+		fmt.Println(recurse(100))
+	case "select":
+		poll()
+	case "gosched":
+		for {
+			runtime.Gosched()
+		}
+	case "clock":
+		for time.Now().Year() < 3000 {
+		}
+	case "while":
+		for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
+		}
+		fmt.Println("later")
+	case "memory":
+		for {
+			sink = append(sink, make([]byte, 1<<20))
+		}
+	case "print":
+		for {
+			fmt.Println("again")
+		}
+	case "exit":
+		os.Exit(3)
+	}
+	in.ReadString('\n')
+}
+
+//go:noinline
+func poll() {
+	for {
+		select {
+		case <-nothing:
+		default:
+		}
+	}
+}
+
+//go:noinline
+func recurse(depth int) int {
+	if depth == 0 {
+		return 1
+	}
+	return recurse(depth-1) + recurse(depth-1)
+}
