@@ -1,0 +1,159 @@
+// Wrong: the interval is as long as the limit on the latency. Its author had two
+// seconds, and gave one of them to the batches. But a value waits twice, at its
+// node and at the hub, and then there are two hops: an interval T makes
+// 2T + 200 ms at worst, and T + 200 ms in the median.
+// Caught by: stable latency
+// Command: glomers test 3e ./stages/3e-broadcast/broken/long-interval --seed 1
+package main
+
+import (
+	"encoding/json"
+	"log"
+	"sync"
+	"time"
+
+	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
+)
+
+const (
+	// flushEvery is how long values are collected. A value waits twice: at the
+	// node that it came to and at the hub.
+	flushEvery = time.Second
+	// retryAfter is how long to wait for an acknowledgement.
+	retryAfter = 3 * time.Second
+)
+
+type server struct {
+	node *maelstrom.Node
+
+	mu      sync.Mutex
+	values  []int
+	known   map[int]bool
+	unacked map[string]map[int]time.Time // by neighbour: when a value was last sent, if ever
+}
+
+func main() {
+	s := &server{node: maelstrom.NewNode(), values: []int{}, known: map[int]bool{}, unacked: map[string]map[int]time.Time{}}
+	s.node.Handle("init", s.init)
+	s.node.Handle("topology", s.topology)
+	s.node.Handle("broadcast", s.broadcast)
+	s.node.Handle("gossip", s.gossip)
+	s.node.Handle("read", s.read)
+	go func() {
+		for range time.Tick(flushEvery) {
+			s.flush()
+		}
+	}()
+	if err := s.node.Run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// init makes the first node the hub of a star.
+func (s *server) init(maelstrom.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ids := s.node.NodeIDs(); s.node.ID() != ids[0] {
+		s.unacked[ids[0]] = map[int]time.Time{}
+	} else {
+		for _, spoke := range ids[1:] {
+			s.unacked[spoke] = map[int]time.Time{}
+		}
+	}
+	return nil
+}
+
+// topology is accepted and ignored.
+func (s *server) topology(msg maelstrom.Message) error {
+	return s.node.Reply(msg, map[string]any{"type": "topology_ok"})
+}
+
+// broadcast takes a value from a client.
+func (s *server) broadcast(msg maelstrom.Message) error {
+	var body struct {
+		Message int `json:"message"`
+	}
+	if err := json.Unmarshal(msg.Body, &body); err != nil {
+		return err
+	}
+	s.add(msg.Src, []int{body.Message})
+	return s.node.Reply(msg, map[string]any{"type": "broadcast_ok"})
+}
+
+// gossip takes values from a neighbour. The acknowledgement says that this node
+// now sees to it that they reach the nodes behind it.
+func (s *server) gossip(msg maelstrom.Message) error {
+	var body struct {
+		Messages []int `json:"messages"`
+	}
+	if err := json.Unmarshal(msg.Body, &body); err != nil {
+		return err
+	}
+	s.add(msg.Src, body.Messages)
+	return s.node.Reply(msg, map[string]any{"type": "gossip_ok"})
+}
+
+// add remembers new values; flush will pass them on to all neighbours but the
+// sender.
+func (s *server) add(from string, values []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var fresh []int
+	for _, v := range values {
+		if !s.known[v] {
+			s.known[v] = true
+			fresh = append(fresh, v)
+		}
+	}
+	s.values = append(s.values, fresh...)
+	for peer, unacked := range s.unacked {
+		if peer != from {
+			for _, v := range fresh {
+				unacked[v] = time.Time{}
+			}
+		}
+	}
+}
+
+// flush sends every neighbour what it has not been sent, or should have
+// acknowledged by now, in one message.
+func (s *server) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for peer, unacked := range s.unacked {
+		var values []int
+		for v, sent := range unacked {
+			if time.Since(sent) >= retryAfter {
+				values = append(values, v)
+			}
+		}
+		if len(values) > 0 {
+			s.send(peer, values)
+		}
+	}
+}
+
+// send sends values to a neighbour. The caller holds the mutex.
+func (s *server) send(peer string, values []int) {
+	for _, v := range values {
+		s.unacked[peer][v] = time.Now()
+	}
+	body := map[string]any{"type": "gossip", "messages": values}
+	err := s.node.RPC(peer, body, func(maelstrom.Message) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, v := range values {
+			delete(s.unacked[peer], v)
+		}
+		return nil
+	})
+	if err != nil {
+		log.Print(err) // flush will send them again
+	}
+}
+
+func (s *server) read(msg maelstrom.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.node.Reply(msg, map[string]any{"type": "read_ok", "messages": s.values})
+}
