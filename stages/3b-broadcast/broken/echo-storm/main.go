@@ -1,10 +1,10 @@
 // Wrong: a value is passed on whether it is new or not. Its author removed
-// duplicates where the values are kept, and thought that this is what "only new
-// values" means. But every message still causes others: on any topology with a
-// cycle each value travels for ever, in ever more copies, until the nodes do
-// nothing else.
-// Caught by: messages without end (the run is stopped, or operations time out)
-// Command: glomers test 3b ./stages/3b-broadcast/broken/echo-storm --seed 1
+// duplicates where the values are kept, and thought that this is what "new values
+// only" means. But every message still causes others: each value comes back
+// to where it was, and travels for ever, in ever more copies, until the nodes do
+// nothing else and clients wait in vain.
+// Caught by: availability
+// Command: glomers test 3b ./stages/3b-broadcast/broken/echo-storm --availability total --cpu-cost 10ms --time-limit 8 --seed 1
 package main
 
 import (
@@ -71,9 +71,6 @@ func (s *server) gossip(msg maelstrom.Message) error {
 		s.values = append(s.values, body.Message)
 	}
 	for _, peer := range s.neighbours {
-		if peer == msg.Src {
-			continue
-		}
 		if err := s.node.Send(peer, map[string]any{"type": "gossip", "message": body.Message}); err != nil {
 			return err
 		}
