@@ -14,7 +14,7 @@
 // Cost: a value waits at most a round and the margin, and travels two hops. A
 // round in which everybody learns everything takes 2(n-1) messages, one to the
 // hub and one from it for every other node, so that messages an operation are
-// at most 2(n-1) / (round * rate) = 48 / (1.5 s * 100/s) = 0.32 here, and fewer where a node has no value in
+// at most 2(n-1) / (round * rate) = 48 / (1.45 s * 100/s) = 0.33 here, and fewer where a node has no value in
 // a round. A message that misses its round waits for another one: the margin is what
 // clocks and schedulers may cost. Nodes that the hub cannot reach are stale
 // until it can.
@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	round = 1500 * time.Millisecond
+	round = 1450 * time.Millisecond
 	// margin is how long before the end of a round the values should be at the hub.
 	margin = 30 * time.Millisecond
 	// roundTrip is that of the network. If it is another one, values are merely late.
