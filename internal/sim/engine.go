@@ -86,6 +86,16 @@ func (e *Engine) find(id string) (int, error) {
 	return 0, fmt.Errorf("there is no node %s", id)
 }
 
+// Silent returns the error of a node that did not answer, as err says, with
+// what it printed instead. It returns err for a node that it does not know.
+func (e *Engine) Silent(id string, err error) error {
+	i, findErr := e.find(id)
+	if findErr != nil {
+		return err
+	}
+	return e.nodes[i].output.FailSilent(id, err)
+}
+
 // Pause suspends a node until Resume. Its messages and timers wait.
 func (e *Engine) Pause(id string) error {
 	i, err := e.find(id)
