@@ -1,0 +1,120 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"glomers/internal/spec"
+)
+
+// pass and fail make outcomes.
+func outcome(seed uint64, failures ...string) Outcome {
+	o := Outcome{Seed: seed, Failures: failures, Figures: []Figure{{"messages per operation", "", float64(seed)}}}
+	if len(failures) > 0 {
+		o.Details = failures[0] + " in detail"
+	}
+	return o
+}
+
+func TestExplore(t *testing.T) {
+	for _, c := range []struct {
+		first, count uint64
+	}{{0, 10}, {5, 1}, {math.MaxUint64 - 3, 4}} {
+		var last atomic.Uint64
+		got, err := Explore(context.Background(), c.first, c.count, 3, func(_ context.Context, seed uint64) (Outcome, error) {
+			return outcome(seed), nil
+		}, func(o Outcome) { last.Store(o.Seed) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seeds []uint64
+		for _, o := range got {
+			seeds = append(seeds, o.Seed)
+		}
+		slices.Sort(seeds)
+		if uint64(len(seeds)) != c.count || seeds[0] != c.first || seeds[len(seeds)-1] != c.first+(c.count-1) {
+			t.Errorf("from %d, %d seeds: ran %v", c.first, c.count, seeds)
+		}
+	}
+}
+
+func TestExploreEnds(t *testing.T) {
+	broken := errors.New("broken")
+	got, err := Explore(context.Background(), 0, 1000, 1, func(_ context.Context, seed uint64) (Outcome, error) {
+		if seed == 3 {
+			return Outcome{}, broken
+		}
+		return outcome(seed), nil
+	}, nil)
+	if !errors.Is(err, broken) || len(got) != 3 {
+		t.Errorf("%d outcomes and the error %v, expected 3 and that of seed 3", len(got), err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	got, err = Explore(ctx, 0, 1000, 1, func(ctx context.Context, seed uint64) (Outcome, error) {
+		if seed == 2 {
+			cancel()
+			return Outcome{}, ctx.Err()
+		}
+		return outcome(seed), nil
+	}, nil)
+	if err != nil || len(got) != 2 {
+		t.Errorf("%d outcomes and the error %v after an interrupt, expected the 2 that were done", len(got), err)
+	}
+}
+
+func TestCollect(t *testing.T) {
+	s := Collect([]Outcome{outcome(9, "lost", "stats"), outcome(2), outcome(4, "lost"), outcome(7, "stats")})
+	if s.Runs != 4 || s.Passed != 1 {
+		t.Errorf("%d of %d passed, expected 1 of 4", s.Passed, s.Runs)
+	}
+	want := []Failure{{"lost", 2, 4, "lost in detail"}, {"stats", 2, 7, "stats in detail"}}
+	if !slices.Equal(s.Failures, want) {
+		t.Errorf("failures are %+v, expected %+v", s.Failures, want)
+	}
+	if f := s.Figures[0]; f.Min != 2 || f.Max != 9 {
+		t.Errorf("the figure is from %v to %v, expected 2 to 9", f.Min, f.Max)
+	}
+	if s := Collect(nil); s.Runs != 0 || s.Figures != nil {
+		t.Errorf("nothing is collected as %+v", s)
+	}
+}
+
+func TestSmallerTests(t *testing.T) {
+	test := spec.Test{
+		Workload: "txn-rw-register", Nodes: []string{"n0", "n1", "n2", "n3", "n4"},
+		Load:    spec.Load{Concurrency: 10, Rate: 100, TimeLimit: 20, MaxTxnLength: 4},
+		Network: spec.Network{LatencyMS: 100, Nemesis: []string{"partition", "kill"}},
+	}
+	var texts []string
+	for _, d := range dimensions {
+		before := d.value(test)
+		for _, smaller := range d.smaller(test) {
+			texts = append(texts, d.option+" "+d.value(smaller))
+			if d.value(smaller) == before {
+				t.Errorf("%s: a smaller test has the same value %s", d.option, before)
+			}
+			for _, o := range changed(test, smaller) {
+				if o.Name != d.option && !(d.option == "node-count" && o.Name == "concurrency") {
+					t.Errorf("%s: the option %s changes, too", d.option, o.Name)
+				}
+			}
+		}
+		if d.value(test) != before {
+			t.Errorf("%s: making a test smaller changes the original", d.option)
+		}
+	}
+	all := strings.Join(texts, ", ")
+	for _, want := range []string{"nemesis kill, nemesis partition", "time-limit 1, time-limit 2, time-limit 5", "rate 99", "node-count 1", "concurrency 9", "latency 0", "max-txn-length 3"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%s lacks %s", all, want)
+		}
+	}
+	if got := smallerNumbers(1, 1); got != nil {
+		t.Errorf("smaller than 1: %v", got)
+	}
+}
