@@ -1,0 +1,71 @@
+// Package checkers reaches the verdicts of Jepsen's, Maelstrom's and Elle's checkers
+// from recorded histories, and explains them.
+//
+// A history is a sequence of operations that clients invoked and saw completed
+// (package history reads them from EDN or JSON lines). Check runs everything that
+// a workload is judged by:
+//
+//	h, err := history.ReadFile("store/latest/history.edn")
+//	…
+//	r, err := checkers.Check(h, nil, checkers.Options{Workload: "broadcast"})
+//	…
+//	fmt.Println(r.Valid)
+//	for _, f := range r.Findings {
+//		fmt.Println(f.Check, f.Summary)
+//	}
+//
+// Nothing here reads a clock, starts a goroutine, draws a random number or prints.
+// The same history gives the same results on every machine: searches are bounded by
+// counting their steps.
+//
+// # Verdicts
+//
+// A verdict is Valid, Invalid or Unknown. Invalid means that the history proves an
+// error, Valid that everything that was looked for was found in order, Unknown that
+// the history does not show enough: it is empty, it ends too early, or a search was
+// given up. Unknown is the zero value, so that a result which nothing was written
+// to vouches for nothing. A function that returns an error returns no result.
+//
+// A check is sound if what it calls Invalid is wrong, and complete if it finds
+// everything that is wrong. Every check here is sound for what it claims:
+//
+//	check            Invalid means                                          what it can miss
+//	StatsOf          some kind of operation never succeeded                 everything else
+//	Availability     too few operations succeeded                           nothing
+//	Echo             an answer is not the echo of its request               nothing
+//	UniqueIDs        an id was generated twice                              nothing
+//	SetFull          a known element is missing from all later reads        elements that one node lacks, duplicates, inventions
+//	Counter          a final read is not a possible sum                     reads before the end, nodes without a final read
+//	Kafka            answers of the nodes contradict each other             messages that one node lacks, forgotten commits
+//	RWRegister       an anomaly that a consistency model forbids            most of what happens to versions of unknown order
+//	ListAppend       an anomaly that a consistency model forbids            dependencies among appends that nobody read
+//	LinKV            the operations on a key have no linearization          nothing
+//	Strict           an error that the checks above cannot see              see docs/strict.md
+//
+// Sound "for what it claims" has two conditions for RWRegister and ListAppend. They
+// assume that written values are unique; a history that repeats one is Unknown. And
+// Options.SequentialKeys and LinearizableKeys are promises of the caller, whose
+// violation is reported as cyclic-versions.
+//
+// # Results
+//
+// Results.Workload holds the result of the workload's own check, a type for each:
+//
+//	if set, ok := r.Workload.(*checkers.SetFullResult); ok && set.StableLatencies != nil {
+//		fmt.Println(set.StableLatencies.Median)
+//	}
+//
+// Durations are time.Duration, quantiles follow one definition (see Quantile), and
+// edn.Marshal or encoding/json turn Results into the keys, units and nesting of
+// Maelstrom's results.edn.
+//
+// Each check is also a function of its own, such as LinKV, for histories of other
+// tests: it looks only at the operations that it knows.
+//
+// # Packages
+//
+//   - edn: extensible data notation, the values of histories and results
+//   - history: operations, their pairing, reading and writing
+//   - journal: messages, and the statistics of the network
+//   - linkvpage: drawings of keys that are not linearizable
+package checkers
