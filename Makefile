@@ -35,8 +35,8 @@ seeds: build
 $(STAGES:%=compare-%): compare-%: build
 	@bin/glomers compare $* --write
 
-# docs runs the commands that the pages show and writes what they print into the
-# pages; pictures draws what the write-ups show.
+# Runs the commands that the pages show, writes what they print into the pages, and
+# draws their pictures.
 docs:
 	go test ./internal/fresh -run TestOutput -update -timeout 60m
 

@@ -5,6 +5,13 @@
 // print on standard output. They are run in the order of the page, in the root of
 // the project, with a store of the page's own. TestOutput compares what they print;
 // "make docs" puts it into the page.
+//
+// A comment such as
+//
+//	<!-- picture: glomers test 3c --seed 1 && glomers replay --svg stages/3c-broadcast/run.svg -->
+//
+// tells how a picture is made, in the same store. The picture that a command writes
+// is compared, or made again, too.
 package fresh
 
 import (
@@ -49,6 +56,11 @@ func pages(t *testing.T) []string {
 }
 
 var block = regexp.MustCompile("(?ms)^```(\\S+)\n(.*?)^```$")
+
+var (
+	picture = regexp.MustCompile(`(?m)^<!-- picture: (.*) -->$`)
+	part    = regexp.MustCompile(block.String() + "|" + picture.String())
+)
 
 // TestCode checks that every block of Go in a write-up is a part of the stage's
 // code: a run of lines of one of its files, whatever their indentation. A line
@@ -188,7 +200,11 @@ func checkPage(t *testing.T, here, page string) {
 		t.Fatal(err)
 	}
 	store := filepath.Join(t.TempDir(), "store")
-	fresh := block.ReplaceAllStringFunc(string(text), func(b string) string {
+	fresh := part.ReplaceAllStringFunc(string(text), func(b string) string {
+		if m := picture.FindStringSubmatch(b); m != nil {
+			draw(t, store, m[1])
+			return b
+		}
 		m := block.FindStringSubmatch(b)
 		if m[1] != "console" {
 			return b
@@ -229,6 +245,33 @@ func run(t *testing.T, store, text string) string {
 		out.WriteString(steady(stdout.String(), store))
 	}
 	return out.String()
+}
+
+// draw runs the commands that make a picture.
+func draw(t *testing.T, store, commands string) {
+	for _, command := range strings.Split(commands, " && ") {
+		words := strings.Fields(command)
+		drawn := map[string]string{} // where it is drawn now → its place
+		for i, word := range words {
+			if i > 0 && !*update && slices.Contains([]string{"--svg", "--traffic", "--plot"}, words[i-1]) {
+				words[i] = filepath.Join(t.TempDir(), filepath.Base(word))
+				drawn[words[i]] = word
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		if code := cli.Main(inStore(words, store), &stdout, &stderr); code > 1 {
+			t.Errorf("%s: exit status %d\n%s", command, code, &stderr)
+		}
+		for now, place := range drawn {
+			is, err := os.ReadFile(now)
+			if err != nil {
+				t.Error(err)
+			}
+			if was, err := os.ReadFile(place); err != nil || !bytes.Equal(is, was) {
+				t.Errorf("%s is not what %q draws now (%v); run make docs", place, command, err)
+			}
+		}
+	}
 }
 
 // inStore makes a command use a store of its own instead of ./store.
