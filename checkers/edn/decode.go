@@ -67,6 +67,12 @@ func (d *Decoder) Position() (line, column int) {
 	return d.line, int(d.base+int64(d.pos)-d.lineStart) + 1
 }
 
+// newLine notes that a line begins at the next unread byte.
+func (d *Decoder) newLine() {
+	d.line++
+	d.lineStart = d.base + int64(d.pos)
+}
+
 func (d *Decoder) fail(format string, args ...any) error {
 	line, column := d.Position()
 	d.failed = &SyntaxError{line, column, fmt.Sprintf(format, args...)}
@@ -195,8 +201,7 @@ func (d *Decoder) skip() error {
 		switch {
 		case c == '\n':
 			d.pos++
-			d.line++
-			d.lineStart = d.base + int64(d.pos)
+			d.newLine()
 		case c == ' ' || c == ',' || c == '\t' || c == '\r' || c == '\f':
 			d.pos++
 		case c == ';':

@@ -192,8 +192,7 @@ func (d *Decoder) str() (any, error) {
 			}
 			return d.internString(out)
 		case '\n':
-			d.line++
-			d.lineStart = d.base + int64(d.pos)
+			d.newLine()
 			out = append(out, c)
 		case '\\':
 			r, err := d.escape()
@@ -274,6 +273,9 @@ func (d *Decoder) char() (any, error) {
 	}
 	if delimiter[c] {
 		d.pos++
+		if c == '\n' {
+			d.newLine()
+		}
 		return Char(c), nil
 	}
 	token, err := d.token()

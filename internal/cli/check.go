@@ -38,7 +38,8 @@ func (a *app) check() *cobra.Command {
 		Use:   "check PATH",
 		Short: "Check a recorded run, ours or the real Maelstrom's",
 		Long: "Check the run in a directory of the store, or a history file: EDN as Jepsen writes it or JSON lines,\n" +
-			"plain or compressed with gzip or zstd. The options of the test are read from test.json where there is one.\n" +
+			"plain or compressed with gzip or zstd. The options of the test are read from test.json, for a run of the real\n" +
+			"Maelstrom from jepsen.log and test.jepsen, where there is one; flags override them.\n" +
 			"A run that did not come to its end has no verdict: it is unknown, with exit code 2.",
 		Example: "  glomers check store/latest\n  glomers check --workload broadcast history.edn.gz",
 		Args:    cobra.ExactArgs(1),
@@ -73,9 +74,14 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 		}
 		q = verdict.Ask(r.test, stage)
 	}
+	from, err := assume(r, &q.Check)
+	if err != nil {
+		return err
+	}
 	if err := f.apply(&q.Check, path); err != nil {
 		return err
 	}
+	from.override(f)
 	records, err := r.records(q.Check)
 	if err != nil {
 		return err
@@ -91,6 +97,9 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 	}
 	if r.test == nil {
 		r.test = &spec.Test{Workload: q.Check.Workload}
+		if !f.json {
+			a.out.printf("judged by: %s\n", from.describe(q.Check))
+		}
 	}
 	r.test.Availability = q.Check.Availability
 	a.print(&report{Verdict: v, dir: r.dir, pages: f.html, test: r.test, stage: stage}, f.json)

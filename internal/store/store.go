@@ -290,7 +290,7 @@ func (r *Recorded) HistoryPath() (string, error) {
 func (r *Recorded) Messages(each func(journal.Event)) (bool, error) {
 	f, err := os.Open(filepath.Join(r.Dir, Journal))
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return r.foreignMessages(each)
 	}
 	if err != nil {
 		return false, err
@@ -301,7 +301,7 @@ func (r *Recorded) Messages(each func(journal.Event)) (bool, error) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, journal.ErrTruncated) {
-		return true, fmt.Errorf("%s: %w", f.Name(), err)
+		return true, history.InFile(f.Name(), err)
 	}
 	return true, nil
 }
