@@ -30,14 +30,38 @@ type store interface {
 	handle(client string, q request) reply
 }
 
+// The ids of the services, which nodes send requests to.
+const (
+	LinKV  = "lin-kv"  // linearizable key-value store
+	LinTSO = "lin-tso" // linearizable source of ascending timestamps
+	LWWKV  = "lww-kv"  // eventually consistent key-value store: the last write wins
+	SeqKV  = "seq-kv"  // sequentially consistent key-value store
+)
+
+// IDs are the ids of all services, in order.
+var IDs = []string{LinKV, LinTSO, LWWKV, SeqKV}
+
 // All returns the four services, ready to be attached to a network.
 func All(k *kernel.Kernel, net Network) []*Service {
-	return []*Service{
-		{"lin-kv", net, &linearizable{map[string]json.RawMessage{}}},
-		{"lin-tso", net, &oracle{}},
-		{"lww-kv", net, newEventual(k.Rand("lww-kv"))},
-		{"seq-kv", net, newSequential(k.Rand("seq-kv"))},
+	var services []*Service
+	for _, id := range IDs {
+		services = append(services, &Service{id, net, newStore(id, k.Rand(id))})
 	}
+	return services
+}
+
+func newStore(id string, random *rand.Rand) store {
+	switch id {
+	case LinKV:
+		return &linearizable{map[string]json.RawMessage{}}
+	case LinTSO:
+		return &oracle{}
+	case LWWKV:
+		return newEventual(random)
+	case SeqKV:
+		return newSequential(random)
+	}
+	panic("service: unknown id " + id)
 }
 
 // ID returns the id that nodes address, such as lin-kv.
@@ -75,7 +99,7 @@ func (s *Service) Deliver(m journal.Message) {
 	var q request
 	var r reply
 	if err := json.Unmarshal(m.Body, &q); err != nil {
-		r = reply{Type: "error", Code: malformedRequest, Text: err.Error()}
+		r = reply{Type: "error", Code: malformedRequest, Text: `expected a request with a string "type" and, for cas, a boolean "create_if_not_exists"`}
 	} else {
 		r = s.store.handle(m.Src, q)
 	}
@@ -186,14 +210,13 @@ func (s *sequential) handle(client string, q request) reply {
 	oldest := max(s.seen[client], s.last-pastStates+1, 0)
 	index := oldest + s.random.Int64N(s.last-oldest+1)
 	o := apply(s.at(key, index), q)
-	if o.changed {
-		index = s.last
-		o = apply(s.at(key, index), q)
-	}
-	if o.changed {
+	if o.changed { // so it has to happen now, whatever comes of it
+		o = apply(s.at(key, s.last), q)
 		s.last++
 		index = s.last
-		s.keys[key] = s.prune(append(s.keys[key], version{index, o.value}))
+		if o.changed {
+			s.keys[key] = s.prune(append(s.keys[key], version{index, o.value}))
+		}
 	}
 	s.seen[client] = index
 	return o.reply
@@ -261,7 +284,7 @@ func (s *eventual) handle(_ string, q request) reply {
 
 func (r *replica) merge(source *replica) {
 	r.clock = max(r.clock, source.clock)
-	for key, theirs := range source.state { // the order does not show
+	for key, theirs := range source.state { // unordered: each key by itself
 		if mine, ok := r.state[key]; !ok || mine.ts <= theirs.ts {
 			r.state[key] = theirs
 		}
