@@ -78,7 +78,7 @@ func (g *depGraph) cycles() (found map[string][]cycle, complete bool) {
 			complete = complete && !exhausted
 			if c != nil {
 				found[spec.name] = append(found[spec.name], *c)
-				for name := range impliedAnomalies.reach(spec.name) {
+				for name := range impliedAnomalies.reach(spec.name) { // unordered: a set
 					implied[name] = true
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"glomers/checkers/journal"
@@ -104,9 +106,9 @@ func numbers(body []byte) []string {
 				walk(x)
 			}
 		case map[string]any:
-			for k, x := range v { // into a set of deliveries: no order shows
+			for _, k := range slices.Sorted(maps.Keys(v)) {
 				out = append(out, k) // as in {"3": true}
-				walk(x)
+				walk(v[k])
 			}
 		}
 	}
@@ -125,12 +127,13 @@ type DeliveryResult struct {
 func (d *Delivery) Result() DeliveryResult {
 	r := DeliveryResult{Values: len(d.sent)}
 	var times []time.Duration
-	for value, nodes := range d.has { // into a distribution: no order shows
+	for _, value := range slices.Sorted(maps.Keys(d.has)) {
+		nodes := d.has[value]
 		if len(nodes) < d.nodes {
 			continue
 		}
 		last := time.Duration(0)
-		for _, t := range nodes {
+		for _, t := range nodes { // unordered: a maximum
 			last = max(last, t)
 		}
 		times = append(times, last-d.sent[value])

@@ -110,7 +110,7 @@ func LatenciesOf(h *history.History) Latencies {
 		}
 	}
 	out := Latencies{}
-	for f, t := range times { // into a map: no order shows
+	for f, t := range times { // unordered: into a map
 		out[f] = *QuantilesOf(t)
 	}
 	return out

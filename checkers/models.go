@@ -2,6 +2,7 @@ package checkers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -146,7 +147,8 @@ func table(text string) graph {
 
 func (g graph) reverse() graph {
 	r := graph{}
-	for from, tos := range g { // into sets: no order shows
+	for _, from := range slices.Sorted(maps.Keys(g)) {
+		tos := g[from]
 		if _, ok := r[from]; !ok {
 			r[from] = nil
 		}
@@ -175,8 +177,8 @@ func canonicalModel(name string) string {
 	if c, ok := synonyms[name]; ok {
 		return c
 	}
-	for canonical, friendly := range friendlyNames {
-		if name == friendly {
+	for _, canonical := range slices.Sorted(maps.Keys(friendlyNames)) {
+		if name == friendlyNames[canonical] {
 			return canonical
 		}
 	}
@@ -244,7 +246,7 @@ var detectable = func() map[string]bool {
 
 // judgeable reports whether the checks look for anything that a model forbids.
 func judgeable(canonical string) bool {
-	for name := range prohibited([]string{canonical}) {
+	for _, name := range slices.Sorted(maps.Keys(prohibited([]string{canonical}))) {
 		if detectable[name] {
 			return true
 		}
@@ -265,7 +267,7 @@ func notLookedFor(models []string) string {
 				continue
 			}
 			own = append(own, name)
-			for implier := range impliedAnomalies.reverse().reach(name) {
+			for _, implier := range slices.Sorted(maps.Keys(impliedAnomalies.reverse().reach(name))) {
 				covered = covered || detectable[implier]
 			}
 		}
@@ -283,7 +285,7 @@ func notLookedFor(models []string) string {
 // that of the data: process, realtime or neither (0).
 func additionalEdges(models []string) edgeKind {
 	kind := edgeKind(0)
-	for name := range prohibited(models) { // realtime prevails, in whatever order they come
+	for _, name := range slices.Sorted(maps.Keys(prohibited(models))) {
 		switch {
 		case strings.HasSuffix(name, "-realtime"):
 			return realtime
@@ -301,7 +303,7 @@ func prohibited(models []string) map[string]bool {
 	for _, m := range models {
 		canonical = append(canonical, canonicalModel(m))
 	}
-	for m := range weaker.reach(canonical...) {
+	for _, m := range slices.Sorted(maps.Keys(weaker.reach(canonical...))) {
 		direct = append(direct, forbids[m]...)
 	}
 	return impliedAnomalies.reverse().reach(direct...)
@@ -312,13 +314,13 @@ func prohibited(models []string) map[string]bool {
 func boundary(anomalies []string) (not, alsoNot []string) {
 	var direct []string
 	forbiddenBy := forbids.reverse()
-	for a := range impliedAnomalies.reach(anomalies...) {
+	for _, a := range slices.Sorted(maps.Keys(impliedAnomalies.reach(anomalies...))) {
 		direct = append(direct, forbiddenBy[a]...)
 	}
 	impossible := weaker.reverse().reach(direct...)
-	for m := range impossible {
+	for _, m := range slices.Sorted(maps.Keys(impossible)) {
 		weakest := true
-		for w := range weaker.reach(m) {
+		for _, w := range slices.Sorted(maps.Keys(weaker.reach(m))) {
 			weakest = weakest && (w == m || !impossible[w])
 		}
 		if weakest {

@@ -1,7 +1,9 @@
 package edn
 
 import (
+	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -282,8 +284,8 @@ func (d *Decoder) char() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for r, name := range charNames {
-		if string(token) == name {
+	for _, r := range slices.Sorted(maps.Keys(charNames)) {
+		if string(token) == charNames[r] {
 			return Char(r), nil
 		}
 	}

@@ -48,7 +48,7 @@ func Describe(partitions []Partition) string {
 
 func (n *Nemesis) notePartition(kind string, grudge map[string][]string) {
 	p := Partition{Start: n.kernel.Now(), Kind: kind, Links: len(grudge) * (len(grudge) - 1)}
-	for _, senders := range grudge {
+	for _, senders := range grudge { // unordered: a sum
 		p.Cut += len(senders)
 	}
 	n.partitions = append(n.partitions, p)

@@ -182,7 +182,7 @@ func (n *Network) Partition(grudge map[string][]string) {
 	if n.blocked == nil {
 		n.blocked = map[string]map[string]bool{}
 	}
-	for receiver, senders := range grudge { // the order does not show
+	for receiver, senders := range grudge { // unordered: into a map of sets
 		if n.blocked[receiver] == nil {
 			n.blocked[receiver] = map[string]bool{}
 		}

@@ -168,7 +168,7 @@ func (w *kafka) Final(worker int) (history.Op, time.Duration, bool) {
 	f := w.final[worker]
 	if f == nil {
 		f = &kafkaFinal{pending: map[string]int64{}}
-		for key, offset := range w.highest { // the order does not show
+		for key, offset := range w.highest { // unordered: a copy
 			f.pending[key] = offset
 		}
 		w.final[worker] = f
