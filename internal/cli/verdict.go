@@ -89,6 +89,9 @@ func (a *app) print(r *report, asJSON bool) {
 			t.printf("    %s\n", strings.ReplaceAll(d, "\n", "\n    "))
 		}
 	}
+	for _, remark := range r.remarks() {
+		t.printf("\n  %s %s\n", t.warn("note:"), remark)
+	}
 	if r.Outcome != verdict.Pass {
 		if errors := r.Results.Stats.Errors(); len(errors) > 0 && r.Results.Stats.Valid == checkers.Valid {
 			t.printf("\n  errors that clients got:\n    %s\n", strings.Join(errors, "\n    "))
@@ -184,6 +187,25 @@ func (r *report) hint() string {
 	}
 	_, text := r.stage.HintFor(kinds...)
 	return text
+}
+
+// remarks are what went wrong on the way to a pass.
+func (r *report) remarks() []string {
+	if r.Outcome != verdict.Pass {
+		return nil
+	}
+	var out []string
+	if s := &r.Results.Stats; s.OKCount < s.Count {
+		text := fmt.Sprintf("%d of %d operations did not succeed", s.Count-s.OKCount, s.Count)
+		if errors := s.Errors(); len(errors) > 0 {
+			text += ":\n    " + strings.Join(errors, "\n    ")
+		}
+		out = append(out, text)
+	}
+	if set, ok := r.Results.Workload.(*checkers.SetFullResult); ok && len(set.NeverRead) > 0 {
+		out = append(out, fmt.Sprintf("%d of %s never read, so nothing is known about them", len(set.NeverRead), count(set.AttemptCount, "value")+" were"))
+	}
+	return out
 }
 
 // nextSteps are commands that tell more about a run that failed.

@@ -1,5 +1,5 @@
-// Package trace tells what happened in a run, operation by operation and message
-// by message, from its history and its journal.
+// Package trace lists what happened in a run, operation by operation and message by
+// message, from its history and its journal.
 package trace
 
 import (
@@ -27,6 +27,12 @@ type Trace struct {
 type line struct {
 	at   time.Duration
 	text string
+
+	// same is what a message has in common with its repetitions: everything but
+	// ids and times. It is empty for an operation.
+	same  string
+	times int           // how often the message was sent
+	until time.Duration // when it was sent last
 }
 
 // New returns a trace of what mentions one of the values, of everything if there
@@ -59,7 +65,7 @@ func (t *Trace) AddHistory(h *history.History, proof []int) {
 		if op.Error != nil {
 			text += " " + edn.Brief(op.Error, shown)
 		}
-		t.lines = append(t.lines, line{op.Time, text})
+		t.lines = append(t.lines, line{at: op.Time, text: text})
 	}
 }
 
@@ -72,7 +78,10 @@ func (t *Trace) Add(e journal.Event) {
 			return
 		}
 		t.flights[m.ID] = len(t.lines)
-		t.lines = append(t.lines, line{e.Time, fmt.Sprintf("  %s → %s  %s", m.Src, m.Dest, brief.JSON(m.Body, shown))})
+		t.lines = append(t.lines, line{
+			at: e.Time, text: fmt.Sprintf("  %s → %s  %s", m.Src, m.Dest, brief.JSON(m.Body, shown)),
+			same: m.Src + " " + m.Dest + " " + withoutIDs(m.Body), times: 1, until: e.Time,
+		})
 		return
 	}
 	i, ok := t.flights[m.ID]
@@ -80,6 +89,7 @@ func (t *Trace) Add(e journal.Event) {
 		return
 	}
 	if e.Kind == journal.Drop {
+		t.lines[i].same += " lost: " + e.Reason
 		t.lines[i].text += fmt.Sprintf("  ✗ lost at %s: %s", seconds(e.Time), e.Reason)
 	} else if took := e.Time - t.lines[i].at; took > 0 {
 		t.lines[i].text += fmt.Sprintf("  (arrives at %s)", seconds(e.Time))
@@ -96,17 +106,65 @@ func (t *Trace) matters(text []byte) bool {
 	if t.about == nil {
 		return true
 	}
+	v, ok := decode(text)
+	if !ok {
+		return false
+	}
+	return t.mentions(v)
+}
+
+// decode reads a JSON text; of a message body it leaves out the ids of messages,
+// which could be mistaken for values.
+func decode(text []byte) (any, bool) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var v any
 	if dec.Decode(&v) != nil {
-		return false
+		return nil, false
 	}
 	if body, ok := v.(map[string]any); ok {
 		delete(body, "msg_id")
 		delete(body, "in_reply_to")
 	}
-	return t.mentions(v)
+	return v, true
+}
+
+// withoutIDs is the text of a body without the ids of messages.
+func withoutIDs(body []byte) string {
+	v, ok := decode(body)
+	text, err := json.Marshal(v)
+	if !ok || err != nil {
+		return string(body)
+	}
+	return string(text)
+}
+
+// fold joins the repetitions of a message that come close together, such as a retry
+// every 100 ms, in one line: no operation lies between them, and few other messages.
+func fold(lines []line) []line {
+	const near = 16
+	var out []line
+	begin := 0 // of the messages since the last operation
+	for _, l := range lines {
+		if l.same == "" {
+			out = append(out, l)
+			begin = len(out)
+			continue
+		}
+		repeated := false
+		for i := len(out) - 1; i >= max(begin, len(out)-near); i-- {
+			if out[i].same == l.same {
+				out[i].times++
+				out[i].until = l.at
+				repeated = true
+				break
+			}
+		}
+		if !repeated {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func (t *Trace) mentions(v any) bool {
@@ -144,6 +202,9 @@ func (t *Trace) mentions(v any) bool {
 func (t *Trace) Lines(most int) ([]string, int) {
 	sort.SliceStable(t.lines, func(i, j int) bool { return t.lines[i].at < t.lines[j].at })
 	lines := t.lines
+	if t.about != nil {
+		lines = fold(lines)
+	}
 	left := 0
 	if most > 0 && len(lines) > most {
 		left = len(lines) - most
@@ -152,6 +213,9 @@ func (t *Trace) Lines(most int) ([]string, int) {
 	out := make([]string, len(lines))
 	for i, l := range lines {
 		out[i] = strings.TrimRight(fmt.Sprintf("%11s  %s", seconds(l.at), l.text), " ")
+		if l.times > 1 {
+			out[i] += fmt.Sprintf("  (%d times, the last at %s)", l.times, seconds(l.until))
+		}
 	}
 	return out, left
 }
