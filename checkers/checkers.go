@@ -89,7 +89,7 @@ var workloads = map[string]workload{
 var linKVFunctions = []string{"read", "write", "cas"}
 
 // kafkaFunctions are those of Jepsen's kafka workload, and strict mode's.
-var kafkaFunctions = []string{"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions", CommittedOffsets}
+var kafkaFunctions = []string{"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions", history.CommittedOffsets}
 
 // Workloads returns the names of the workloads that Check knows, in order.
 func Workloads() []string { return slices.Sorted(maps.Keys(workloads)) }

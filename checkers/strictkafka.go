@@ -9,10 +9,6 @@ import (
 	"glomers/checkers/history"
 )
 
-// CommittedOffsets is the name of the operation by which strict mode reads the
-// committed offsets of all keys at the end of a kafka test.
-const CommittedOffsets = "committed-offsets"
-
 // kafka checks that every acknowledged message was seen from every node, and what
 // became of committed offsets.
 func (s *strict) kafka() error {
@@ -103,7 +99,7 @@ func (s *strict) kafkaCommits(k *kafkaHistory) error {
 				}
 			}
 		}
-		if op.F != CommittedOffsets || op.Type != history.OK || !op.Client() {
+		if op.F != history.CommittedOffsets || op.Type != history.OK || !op.Client() {
 			continue
 		}
 		asked = true

@@ -32,6 +32,10 @@ const Nemesis = -1
 // milliseconds. What was late then may not have been late in the nodes.
 const RunnerStall = "runner-stall"
 
+// CommittedOffsets is the name of the operation by which strict mode reads the
+// committed offsets of all keys at the end of a kafka test.
+const CommittedOffsets = "committed-offsets"
+
 // Op is one record: an invocation or a completion.
 type Op struct {
 	Index   int           // position in the history, from 0

@@ -1,17 +1,3 @@
-// Package kernel is the event queue that everything in a run shares: one
-// ordered queue, one clock, and named streams of random numbers.
-//
-// The network, the services, the clients, the generators and the nemesis are
-// handlers on a kernel: they schedule functions and are called back, one at a
-// time. They cannot tell whether time is real or virtual:
-//
-//	for k.Step() {          // virtual time: jump from event to event
-//	}
-//
-//	k.Advance(elapsed())    // real time: run what has become due
-//
-// A Kernel is not safe for concurrent use. Whoever drives it calls it from one
-// goroutine and brings outside events in by calling handlers between steps.
 package kernel
 
 import (

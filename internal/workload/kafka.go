@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"glomers/checkers"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/internal/kernel"
@@ -176,7 +175,7 @@ func (w *kafka) Final(worker int) (history.Op, time.Duration, bool) {
 	if len(f.pending) == 0 {
 		if w.strict && !f.committed && f.step > 0 {
 			f.committed = true
-			return history.Op{F: checkers.CommittedOffsets, Value: w.knownKeys()}, 0, true
+			return history.Op{F: history.CommittedOffsets, Value: w.knownKeys()}, 0, true
 		}
 		return history.Op{}, 0, false
 	}
@@ -224,7 +223,7 @@ func (s *kafkaSession) Invoke(op history.Op, done func(history.Op)) {
 		done(op)
 	case "assign":
 		s.assign(op, done)
-	case checkers.CommittedOffsets:
+	case history.CommittedOffsets:
 		s.committedOffsets(op, done)
 	case "send":
 		s.send(op, done)
