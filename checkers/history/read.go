@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"unsafe"
@@ -65,11 +66,7 @@ func (r *Reader) ReadFile(path string) (*History, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	ops, err := r.read(f, info.Size())
+	ops, err := r.Read(f)
 	if err != nil {
 		return nil, InFile(path, err)
 	}
@@ -88,7 +85,15 @@ func (r *Reader) ReadFile(path string) (*History, error) {
 // Errors about the text are a *PlaceError or an *edn.SyntaxError, which begin
 // with a line and a column. The operations read before the error are returned
 // with it.
-func (r *Reader) Read(text io.Reader) ([]Op, error) { return r.read(text, 0) }
+func (r *Reader) Read(text io.Reader) ([]Op, error) {
+	size := int64(0)
+	if f, ok := text.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+	}
+	return r.read(text, size)
+}
 
 func (r *Reader) read(file io.Reader, size int64) ([]Op, error) {
 	s := &session{limits: r.Limits.orDefault(), report: r.Progress, file: countingReader{r: file}, size: size}

@@ -82,7 +82,9 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 		return err
 	}
 	from.override(f)
-	records, err := r.records(q.Check)
+	bar := newProgress(a.err)
+	records, err := r.records(q.Check, bar.reading)
+	bar.finish()
 	if err != nil {
 		return err
 	}
@@ -170,14 +172,14 @@ func openRun(path string) (*recordedRun, error) {
 	return r, err
 }
 
-// records reads what the run left.
-func (r *recordedRun) records(o checkers.Options) (verdict.Records, error) {
+// records reads what the run left, and reports the progress of the history.
+func (r *recordedRun) records(o checkers.Options, progress func(history.Progress)) (verdict.Records, error) {
 	if r.store == nil {
-		h, err := store.ReadHistory(r.history, nil)
+		h, err := store.ReadHistory(r.history, progress)
 		return verdict.Records{History: h}, err
 	}
 	records := verdict.Records{Racy: store.RacyNodes(r.dir)}
-	h, cut, err := r.store.History(nil)
+	h, cut, err := r.store.History(progress)
 	if err != nil {
 		return records, err
 	}

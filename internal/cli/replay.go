@@ -147,7 +147,7 @@ func (a *app) firstFinding(r *recordedRun) verdict.Finding {
 		stage = &s
 	}
 	q := verdict.Ask(r.test, stage)
-	records, err := r.records(q.Check)
+	records, err := r.records(q.Check, nil)
 	if err != nil {
 		return verdict.Finding{}
 	}

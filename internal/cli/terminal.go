@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"glomers/checkers/history"
 	"glomers/internal/nodeio"
 	"glomers/internal/runner"
 )
@@ -96,6 +97,8 @@ type progress struct {
 	t     *terminal
 	bar   *progressbar.ProgressBar
 	phase runner.Phase
+
+	millions int // of operations read, as last shown
 }
 
 func newProgress(t *terminal) *progress { return &progress{t: t} }
@@ -149,6 +152,28 @@ func (p *progress) clock(what string, elapsed time.Duration) {
 			progressbar.OptionEnableColorCodes(p.t.color), progressbar.OptionClearOnFinish())
 	}
 	p.bar.Describe(fmt.Sprintf("%s %v", what, elapsed.Round(time.Second)))
+}
+
+// reading shows how far a long history is read; without a terminal, a line for every
+// million operations.
+func (p *progress) reading(h history.Progress) {
+	const line = 1_000_000
+	if h.Operations < line/10 {
+		return
+	}
+	if !p.t.tty {
+		if millions := h.Operations / line; millions > p.millions {
+			p.millions = millions
+			p.t.printf("reading the history: %d million operations so far\n", millions)
+		}
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions64(max(h.Size, 1), progressbar.OptionSetWriter(p.t.w), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionEnableColorCodes(p.t.color), progressbar.OptionClearOnFinish())
+	}
+	p.bar.Describe(fmt.Sprintf("reading the history: %d operations", h.Operations))
+	p.bar.Set64(min(h.Bytes, max(h.Size, 1)-1))
 }
 
 func (p *progress) finish() {
