@@ -22,7 +22,7 @@ func TestAgreement(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`# Agreement with Maelstrom
 
-Every recorded run of the real Maelstrom in testdata/oracle, checked by Maelstrom and by us. This table is made by a test. The
+Every recorded run of the real Maelstrom in testdata/oracle, checked by Maelstrom and by this project. A test writes this table. The
 fields of the results are compared by further tests: all of them for echo, unique-ids, broadcast, g-set, the counters, stats and
 availability; for kafka the kinds of error with their counts, the unseen messages and the worst lag; for lin-kv the verdict on each key.
 
@@ -46,15 +46,16 @@ availability; for kafka the kinds of error with their counts, the unseen message
 		fmt.Fprintf(&b, "| %s | %s | %v | %s |\n", run.name, edn.String(v), r.Valid, strings.Join(checks, ", "))
 	}
 	fmt.Fprintf(&b, `
-%d runs, all with the same verdict.
+%d runs, all with the same verdict. It would differ for a history in which no operation completed, and for that of a counter which ends before any
+final read was tried: this project calls both unknown, the real Maelstrom true.
 
 ## Transactions under six models
 
 Elle's verdict on each transactional run under read-uncommitted, read-committed, repeatable-read, snapshot-isolation, serializable and
 strict-serializable, compared with ours: the verdict, the anomalies, and the models that they rule out (`+"`not` and `also-not`"+`). Models and
-verdicts are always the same. For registers the anomalies are, too. For lists our search sometimes shows a stronger cycle than Elle's,
+verdicts are always the same, and for registers so are the anomalies. For lists our search sometimes shows a stronger cycle than Elle's,
 which stops after a second or at the first path it finds: for example a cycle with one anti-dependency (G-single-item) where Elle shows one
-with several. Whoever has the stronger one has the weaker one, and Elle's own rules then leave out the weaker. Each cycle that we show
+with several. A history with the stronger anomaly has the weaker one as well, and Elle's own rules then leave out the weaker. Each cycle that we show
 is checked edge by edge in a test. These are the differences:
 
 | run | model | Elle | ours |

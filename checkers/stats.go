@@ -100,7 +100,7 @@ func (s *Stats) findings() []Finding {
 		if c := s.ByF[f]; c.Valid != Valid && f != "crash" {
 			out = append(out, Finding{
 				Check:   "stats",
-				Summary: fmt.Sprintf("not one %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
+				Summary: fmt.Sprintf("no %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
 				Details: s.errorsOf(f),
 			})
 		}
