@@ -1,10 +1,10 @@
 // Wrong: an addition is sent to the other nodes until they acknowledge it, and they
 // count it each time it arrives. Its author knew that messages get lost, and forgot
-// that acknowledgements are messages, too: the addition arrived, the partition
-// cut off the answer, and the sender tries again. Repeating needs a receiver
-// that notices: ids, or a state that can be merged twice.
+// that acknowledgements are messages, too: the addition arrived, its acknowledgement
+// was lost, and the sender tries again. Repeating needs a receiver that notices it:
+// ids, or a state that can be merged twice. It passes the challenge itself.
 // Caught by: final-reads
-// Command: glomers test 4 ./stages/4-counter/broken/counts-twice --hard --seed 1
+// Command: glomers test 4 ./stages/4-counter/broken/counts-twice --nemesis loss --nemesis-interval 3 --seed 1
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
 )
 
-const timeout = 100 * time.Millisecond // until an addition is sent again
+const timeout = time.Second // until an addition is sent again
 
 func main() {
 	n := maelstrom.NewNode()

@@ -1,6 +1,8 @@
-// Wrong: it reads the counter, adds to it and writes it back. Two nodes that do so
-// at the same time undo each other's work, and the read may be an old one.
+// Wrong: it reads the counter, adds to it and writes it back. Its author thought of one
+// node at a time. Two nodes that read the same value undo each other's work, and the
+// value that seq-kv returns may be an old one anyway.
 // Caught by: final-reads
+// Command: glomers test 4 ./stages/4-counter/broken/read-then-write --seed 1
 package main
 
 import (

@@ -2,9 +2,10 @@
 // thought that a consistent store returns what was last written. seq-kv is
 // sequentially consistent: all clients see the same order of writes, but one that
 // only reads may be shown a state from the past, even ten seconds after the last
-// write. A key for each node does not help; a write before the read does.
+// write. A key for each node does not help; a write before the read does. About
+// three of five seeds show it: seq-kv may also answer from the present.
 // Caught by: final-reads
-// Command: glomers test 4 ./stages/4-counter/broken/stale-read --seed 1
+// Command: glomers test 4 ./stages/4-counter/broken/stale-read --seed 0
 package main
 
 import (

@@ -1,5 +1,9 @@
-// Wrong: it acknowledges committed offsets and forgets them.
+// Wrong: it acknowledges committed offsets and forgets them: everything is at offset 0
+// again. Its author took commits for a hint. Whoever is assigned a key next gets all
+// messages once more. The official check allows it, since clients may poll again what
+// they have seen.
 // Caught by: commit-forgotten (strict)
+// Command: glomers test 5a ./stages/5a-kafka/broken/forgets-commits --strict --seed 1
 package main
 
 import (

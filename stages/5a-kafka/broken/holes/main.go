@@ -1,5 +1,8 @@
-// Wrong: polls leave out every seventh message.
+// Wrong: polls leave out every seventh message. It stands for a log that drops what it
+// cannot decode, or a poll that stops one short at the end of each block: the client
+// goes on behind the hole and never comes back.
 // Caught by: int-poll-skip
+// Command: glomers test 5a ./stages/5a-kafka/broken/holes --seed 1
 package main
 
 import (

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"time"
 
 	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
@@ -59,6 +60,7 @@ func (s *server) send(msg maelstrom.Message) error {
 	if err != nil {
 		return err
 	}
+	time.Sleep(rand.N(5 * time.Millisecond)) // as if the message were compressed first
 	err = call(func(ctx context.Context) error {
 		return s.kv.Write(ctx, entry(body.Key, offset), body.Msg)
 	})

@@ -4,7 +4,7 @@
 // message is lost and none overtakes another: so it passes the challenge, and
 // after one lost message every offset of the copy is wrong.
 // Caught by: inconsistent-offsets
-// Command: glomers test 5c ./stages/5c-kafka/broken/appends-on-arrival --nemesis partition --seed 1
+// Command: glomers test 5c ./stages/5c-kafka/broken/appends-on-arrival --nemesis loss --nemesis-interval 3 --seed 1
 package main
 
 import (

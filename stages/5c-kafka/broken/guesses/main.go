@@ -1,6 +1,8 @@
-// Wrong: a node answers a send before the owner of the key has it, with the offset
-// that it guesses.
+// Wrong: a node answers a send before the owner of the key has it, with the offset that
+// it expects. Its author wanted to save the client the trip to the owner. The owner
+// takes other messages meanwhile, and the message ends up somewhere else.
 // Caught by: inconsistent-offsets
+// Command: glomers test 5c ./stages/5c-kafka/broken/guesses --seed 1
 package main
 
 import (

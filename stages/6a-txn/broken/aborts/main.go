@@ -1,5 +1,8 @@
-// Wrong: it aborts a transaction now and then, and the stage demands that none is.
+// Wrong: it aborts a transaction now and then. Its author knew that databases do, and
+// that clients then try again. The stage asks for total availability: every
+// transaction succeeds.
 // Caught by: availability
+// Command: glomers test 6a ./stages/6a-txn/broken/aborts --seed 1
 package main
 
 import (

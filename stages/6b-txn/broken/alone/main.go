@@ -1,5 +1,9 @@
-// Wrong: the nodes never tell each other anything.
+// Wrong: the nodes never tell each other anything. Its author saw that total availability
+// allows no node to wait for another, and that the solution for one node passes here,
+// too. It does, officially: nothing in read uncommitted demands that a write is ever
+// seen elsewhere.
 // Caught by: diverged (strict)
+// Command: glomers test 6b ./stages/6b-txn/broken/alone --strict --seed 1
 package main
 
 import (

@@ -1,6 +1,9 @@
-// Wrong: it answers only when the other nodes have the writes, so that a partition
-// stops it.
+// Wrong: it answers only when the other nodes have the writes. Its author wanted no write
+// to be lost with its node. So nobody is answered while a partition lasts, and total
+// availability forbids that. Only a partition that really separates the two nodes
+// shows it.
 // Caught by: availability
+// Command: glomers test 6b ./stages/6b-txn/broken/waits --nemesis partition --seed 3
 package main
 
 import (
