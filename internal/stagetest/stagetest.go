@@ -30,6 +30,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"glomers/internal/cli"
+	"glomers/stages"
 )
 
 // Main runs the tests of a package with the command glomers for its scripts.
@@ -41,19 +42,30 @@ func Main(m *testing.M) {
 // goEnv are the variables that the go command needs to find its caches.
 var goEnv = []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN", "GOROOT"}
 
-// Run runs the scripts in testdata.
+// Run runs the scripts in testdata. If SOLUTION or BIN names a learner's program,
+// it runs the exercises against that instead.
 func Run(t *testing.T) {
-	stage, err := filepath.Abs(".")
+	dir, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", append([]string{"env"}, goEnv...)...).Output()
+	root := filepath.Dir(filepath.Dir(dir))
+	stage, err := stages.Find(filepath.Base(dir))
 	if err != nil {
-		t.Fatalf("go env: %v", err)
+		t.Fatal(err)
 	}
-	values := strings.Split(string(out), "\n")
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	if s, ok := solutionOf(t, stage.ID, root); ok {
+		exercise(t, s, root)
+		return
+	}
+	p := params(dir)
+	p.Dir = "testdata"
+	testscript.Run(t, p)
+}
+
+// params are those of every script. dir is the directory of the stage.
+func params(dir string) testscript.Params {
+	return testscript.Params{
 		Condition: func(name string) (bool, error) {
 			if name != "long" {
 				return false, fmt.Errorf("unknown condition %q, expected long", name)
@@ -61,10 +73,15 @@ func Run(t *testing.T) {
 			return os.Getenv("GLOMERS_LONG") != "", nil
 		},
 		Setup: func(env *testscript.Env) error {
+			out, err := exec.Command("go", append([]string{"env"}, goEnv...)...).Output()
+			if err != nil {
+				return fmt.Errorf("go env: %w", err)
+			}
+			values := strings.Split(string(out), "\n")
 			for i, name := range goEnv {
 				env.Setenv(name, values[i])
 			}
-			env.Setenv("STAGE", stage)
+			env.Setenv("STAGE", dir)
 			env.Setenv("STORE", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")
 			if cache, err := os.UserCacheDir(); err == nil { // scripts have no home
@@ -72,5 +89,5 @@ func Run(t *testing.T) {
 			}
 			return nil
 		},
-	})
+	}
 }

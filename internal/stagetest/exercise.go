@@ -1,0 +1,104 @@
+package stagetest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Solution is a learner's program, as the variables SOLUTION (a Go package) and BIN
+// (an executable) name it.
+type Solution struct {
+	Stage string // id of the stage
+	Dir   string // of the Go package, or
+	Bin   string // the executable
+}
+
+// args are the arguments of glomers that choose the stage and the solution.
+func (s Solution) args() []string {
+	if s.Bin != "" {
+		return []string{s.Stage, "--bin", s.Bin}
+	}
+	return []string{s.Stage, s.Dir}
+}
+
+// solutionOf returns the learner's solution, false if there is none. A relative
+// path is taken from the root of the workbook, where go test is usually called,
+// or else from the stage's directory.
+func solutionOf(t *testing.T, stage, root string) (Solution, bool) {
+	s := Solution{Stage: stage}
+	for variable, path := range map[string]*string{"SOLUTION": &s.Dir, "BIN": &s.Bin} {
+		value := os.Getenv(variable)
+		if value == "" {
+			continue
+		}
+		*path = value
+		if !filepath.IsAbs(value) {
+			*path = filepath.Join(root, value)
+			if _, err := os.Stat(*path); err != nil {
+				*path = value
+			}
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(abs); err != nil {
+			t.Fatalf("%s=%s: %v (a relative path begins at %s)", variable, value, err, root)
+		}
+		*path = abs
+	}
+	if s.Dir != "" && s.Bin != "" {
+		t.Fatal("both SOLUTION and BIN are set; expected one of them")
+	}
+	return s, s.Dir != "" || s.Bin != ""
+}
+
+// Exercise runs the exercises against a solution, each as a subtest: official,
+// seeds, strict and hard. The runs are kept in store.
+//
+// In the exercises, "solution test --seed 1" is the command glomers test with the
+// stage and the solution filled in, and [simulated] is true for a Go package.
+func Exercise(t testscript.T, s Solution, root, store string) {
+	p := params("")
+	p.Dir = filepath.Join(root, "internal", "stagetest", "exercises")
+	condition := p.Condition
+	p.Condition = func(name string) (bool, error) {
+		if name == "simulated" {
+			return s.Bin == "", nil
+		}
+		return condition(name)
+	}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){
+		"solution": func(ts *testscript.TestScript, neg bool, words []string) {
+			if neg || len(words) == 0 {
+				ts.Fatalf("usage: solution COMMAND [FLAGS]")
+			}
+			args := append([]string{words[0]}, s.args()...)
+			if words[0] == "test" {
+				args = append(args, "--store", store)
+			}
+			if err := ts.Exec("glomers", append(args, words[1:]...)...); err != nil {
+				ts.Fatalf("not yet: the verdict above says why, and what to do next (%v)", err)
+			}
+		},
+	}
+	testscript.RunT(t, p)
+}
+
+// testingT makes a *testing.T one for testscript.
+type testingT struct{ *testing.T }
+
+func (t testingT) Run(name string, f func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { f(testingT{t}) })
+}
+
+func (t testingT) Verbose() bool { return testing.Verbose() }
+
+// exercise runs the exercises against the learner's solution.
+func exercise(t *testing.T, s Solution, root string) {
+	t.Logf("exercises of stage %s with %s%s", s.Stage, s.Dir, s.Bin)
+	Exercise(testingT{t}, s, root, filepath.Join(root, "store"))
+}
