@@ -72,7 +72,7 @@ func (a *app) print(r *report, asJSON bool) {
 		r.notes = append(r.notes, text)
 	}
 	if n := r.Strays.Count; n > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%s answered no request of a client, such as %s", count(n, "message"), r.Strays.First[0]))
+		r.notes = append(r.notes, fmt.Sprintf("%s to clients answered no request; the first: %s", count(n, "message"), r.Strays.First[0]))
 	}
 	if asJSON {
 		a.printJSON(r)
@@ -180,10 +180,16 @@ func (a *app) printPlaces(r *report) {
 }
 
 // hint is what the stage says about the first finding that it knows something about.
+// An operation that never succeeded comes before all else: what other checks found is
+// then likely to follow from it.
 func (r *report) hint() string {
 	var kinds []string
 	for _, f := range r.Findings {
-		kinds = append(kinds, f.Kind)
+		if f.Kind == "stats" {
+			kinds = slices.Insert(kinds, 0, f.Kind)
+		} else {
+			kinds = append(kinds, f.Kind)
+		}
 	}
 	_, text := r.stage.HintFor(kinds...)
 	return text
