@@ -2,6 +2,8 @@ package checkers
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,45 +31,49 @@ import (
 // every finding, and the strict checks that were skipped.
 func TestSmallHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata/small", func(t *testing.T, path string) {
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			h := parseHistory(t, d)
-			o := Options{Workload: d.CmdArgs[0].Key, Strict: d.HasArg("strict"), Settle: time.Nanosecond}
-			if d.HasArg("nodes") {
-				var n int
-				d.ScanArgs(t, "nodes", &n)
-				for i := range n {
-					o.Nodes = append(o.Nodes, fmt.Sprintf("n%d", i))
-				}
-				o.Concurrency = n
-			}
-			if d.HasArg("models") {
-				var models string
-				d.ScanArgs(t, "models", &models)
-				o.ConsistencyModels = []string{models}
-			}
-			if d.HasArg("settle") {
-				var settle string
-				d.ScanArgs(t, "settle", &settle)
-				var err error
-				if o.Settle, err = time.ParseDuration(settle); err != nil {
-					d.Fatalf(t, "%v", err)
-				}
-			}
-			o.SequentialKeys, o.LinearizableKeys = d.HasArg("sequential-keys"), d.HasArg("linearizable-keys")
-			r, err := Check(h, nil, o)
-			if err != nil {
-				return "error: " + err.Error()
-			}
-			out := r.Valid.String() + findingNames(r.Findings)
-			if r.Strict != nil {
-				out += "\nstrict " + r.Strict.Valid.String() + findingNames(r.Strict.Errors)
-				for _, s := range r.Strict.Skipped {
-					out += "\nskipped " + s.Check + ": " + s.Reason
-				}
-			}
-			return out
-		})
+		datadriven.RunTest(t, path, checkSmall)
 	})
+}
+
+// checkSmall checks one history and returns the verdict with what was found.
+func checkSmall(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	h := parseHistory(t, d)
+	o := Options{Workload: d.CmdArgs[0].Key, Strict: d.HasArg("strict"), Settle: time.Nanosecond}
+	if d.HasArg("nodes") {
+		var n int
+		d.ScanArgs(t, "nodes", &n)
+		for i := range n {
+			o.Nodes = append(o.Nodes, fmt.Sprintf("n%d", i))
+		}
+		o.Concurrency = n
+	}
+	if d.HasArg("models") {
+		var models string
+		d.ScanArgs(t, "models", &models)
+		o.ConsistencyModels = []string{models}
+	}
+	if d.HasArg("settle") {
+		var settle string
+		d.ScanArgs(t, "settle", &settle)
+		var err error
+		if o.Settle, err = time.ParseDuration(settle); err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+	}
+	o.SequentialKeys, o.LinearizableKeys = d.HasArg("sequential-keys"), d.HasArg("linearizable-keys")
+	r, err := Check(h, nil, o)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	out := r.Valid.String() + findingNames(r.Findings)
+	if r.Strict != nil {
+		out += "\nstrict " + r.Strict.Valid.String() + findingNames(r.Strict.Errors)
+		for _, s := range r.Strict.Skipped {
+			out += "\nskipped " + s.Check + ": " + s.Reason
+		}
+	}
+	return out
 }
 
 func findingNames(findings []Finding) string {
@@ -148,4 +154,19 @@ func parseHistory(t *testing.T, d *datadriven.TestData) *history.History {
 		d.Fatalf(t, "%v", err)
 	}
 	return h
+}
+
+// TestAnomaliesPage checks the histories in docs/anomalies.md in the same way.
+func TestAnomaliesPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/anomalies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```check\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 20 {
+		t.Fatalf("docs/anomalies.md has %d histories, expected at least 20", len(blocks))
+	}
+	for _, block := range blocks {
+		datadriven.RunTestFromString(t, block[1], checkSmall)
+	}
 }
