@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -148,13 +149,54 @@ func TestTrafficCountsServersOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := texts(t, b.Bytes())
-	for _, want := range []string{"n0 ↔ n1: 3 messages", "3 messages between 2 nodes and services, on 1 link"} {
+	for _, want := range []string{"n0 ↔ n1: 3 messages", "3 messages between 2 nodes, on 1 link"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the picture does not say %q:\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "c2") {
 		t.Error("the picture shows a client")
+	}
+}
+
+// TestTrafficShowsTheTopology checks where the nodes are drawn: a tree around its
+// centre, even if another node is busier; the grid that Maelstrom suggests as a grid.
+func TestTrafficShowsTheTopology(t *testing.T) {
+	tests := []struct {
+		name  string
+		links [][2]string
+		want  map[string]string // the place of some nodes, as x,y
+	}{
+		{"a tree around its centre, where n1 is busier", [][2]string{{"n0", "n1"}, {"n0", "n2"}, {"n1", "n3"}, {"n1", "n4"}, {"n1", "n5"}, {"n2", "n6"}},
+			map[string]string{"n0": "280.0,294.0"}},
+		{"five nodes on a grid, three in a row", [][2]string{{"n0", "n1"}, {"n1", "n2"}, {"n0", "n3"}, {"n1", "n4"}, {"n3", "n4"}},
+			map[string]string{"n0": "44.0,176.0", "n2": "516.0,176.0", "n4": "280.0,412.0"}},
+		{"no grid: n2 and n3 are in different rows", [][2]string{{"n0", "n1"}, {"n1", "n2"}, {"n2", "n3"}, {"n3", "n4"}, {"n0", "n4"}},
+			map[string]string{"n0": "280.0,58.0"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tr := &report.Traffic{}
+			for _, link := range test.links {
+				for _, e := range events([]message{{link[0], link[1], `{"type":"gossip"}`, 0, 1, ""}}) {
+					tr.Add(e)
+				}
+			}
+			var b bytes.Buffer
+			if err := tr.WriteSVG(&b); err != nil {
+				t.Fatal(err)
+			}
+			for id, want := range test.want {
+				var x, y float64
+				if _, err := fmt.Sscanf(want, "%f,%f", &x, &y); err != nil {
+					t.Fatal(err)
+				}
+				label := fmt.Sprintf(`x="%.1f" y="%.1f" text-anchor="middle">%s<`, x, y+4, id)
+				if !strings.Contains(b.String(), label) {
+					t.Errorf("%s is not at %s:\n%s", id, want, &b)
+				}
+			}
+		})
 	}
 }
 

@@ -68,8 +68,11 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 		c.add(`<rect class="node" x="%.1f" y="%.1f" width="%.1f" height="30" rx="%.0f"/><text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`,
 			p.x-half, p.y-15, 2*half, radius, p.x, p.y+4, escape(id))
 	}
-	c.add(`<text class="fault-text" x="12" y="%.0f">%s</text>`, size+30,
-		fmt.Sprintf("%s between %d nodes and services, on %s", plural(total, "message"), len(ids), plural(len(edges), "link")))
+	who := plural(len(ids), "node")
+	if slices.ContainsFunc(ids, isService) {
+		who += " and services"
+	}
+	c.add(`<text class="fault-text" x="12" y="%.0f">%s between %s, on %s</text>`, size+30, plural(total, "message"), who, plural(len(edges), "link"))
 	_, err := w.Write(c.document(size, size+42, t.Title))
 	return err
 }
@@ -104,8 +107,8 @@ func (t *Traffic) edges(ids []string) (edges []edge, most, total int) {
 	return edges, most, total
 }
 
-// layout places nodes: a tree around its busiest node, ring by ring; anything
-// else on a circle.
+// layout places nodes: a tree around its centre, ring by ring; a grid as a grid;
+// anything else on a circle.
 func layout(ids []string, edges []edge, size float64) map[string]point {
 	centre := point{size / 2, size/2 + 14}
 	radius := size/2 - 44
@@ -127,6 +130,14 @@ func layout(ids []string, edges []edge, size float64) map[string]point {
 		place(root, 0, 0, 2*math.Pi)
 		return at
 	}
+	if side := gridSide(ids, edges); side > 0 {
+		step := 2 * radius / float64(side-1)
+		rows := (len(ids) + side - 1) / side
+		for i, id := range ids {
+			at[id] = point{centre.x - radius + step*float64(i%side), centre.y + step*(float64(i/side)-float64(rows-1)/2)}
+		}
+		return at
+	}
 	for i, id := range ids {
 		angle := 2 * math.Pi * float64(i) / float64(max(1, len(ids)))
 		at[id] = point{centre.x + radius*math.Sin(angle), centre.y - radius*math.Cos(angle)}
@@ -134,8 +145,26 @@ func layout(ids []string, edges []edge, size float64) map[string]point {
 	return at
 }
 
-// tree returns the busiest node and the children of every node as seen from it,
-// or no root if the edges do not form a tree.
+// gridSide returns how many nodes a row has if all edges join neighbours of the
+// grid that Maelstrom suggests, in which the nodes fill a square row by row; 0
+// otherwise.
+func gridSide(ids []string, edges []edge) int {
+	side := int(math.Ceil(math.Sqrt(float64(len(ids)))))
+	if side < 2 {
+		return 0
+	}
+	for _, e := range edges {
+		i, j := slices.Index(ids, e.a), slices.Index(ids, e.b) // i < j, see Traffic.edges
+		if j != i+side && (j != i+1 || j%side == 0) {
+			return 0
+		}
+	}
+	return side
+}
+
+// tree returns the centre and the children of every node as seen from it, or no
+// root if the edges do not form a tree. The centre is the node from which it is the
+// fewest hops to the farthest one, or the busiest of two such nodes.
 func tree(ids []string, edges []edge) (root string, children map[string][]string) {
 	if len(edges) != len(ids)-1 || len(ids) < 4 {
 		return "", nil
@@ -146,12 +175,24 @@ func tree(ids []string, edges []edge) (root string, children map[string][]string
 		busy[e.a] += e.count
 		busy[e.b] += e.count
 	}
+	least := 0
 	for _, id := range ids {
-		if root == "" || busy[id] > busy[root] {
-			root = id
+		below := descend(id, near)
+		if below == nil {
+			return "", nil
+		}
+		depth := depthOf(id, below)
+		if root == "" || depth < least || depth == least && busy[id] > busy[root] {
+			root, children, least = id, below, depth
 		}
 	}
-	children = map[string][]string{}
+	return root, children
+}
+
+// descend returns the children of every node of a tree as seen from its root, or
+// nil if some node cannot be reached from there.
+func descend(root string, near map[string][]string) map[string][]string {
+	children := map[string][]string{}
 	seen := map[string]bool{root: true}
 	for queue := []string{root}; len(queue) > 0; queue = queue[1:] {
 		for _, next := range near[queue[0]] {
@@ -162,10 +203,10 @@ func tree(ids []string, edges []edge) (root string, children map[string][]string
 			}
 		}
 	}
-	if len(seen) < len(ids) {
-		return "", nil
+	if len(seen) < len(near) {
+		return nil
 	}
-	return root, children
+	return children
 }
 
 func depthOf(id string, children map[string][]string) int {
