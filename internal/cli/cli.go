@@ -128,7 +128,7 @@ func (a *app) report(err error) int {
 	case errors.As(err, &build):
 		a.err.printf("%s\n", indent(build.Output))
 		if strings.Contains(build.Output, "go.mod file not found") {
-			a.err.printf("hint: begin a module there with: go mod init my-solution && go get github.com/jepsen-io/maelstrom/demo/go\n")
+			a.err.printf("hint: begin a module there: go mod init my-solution && go get github.com/jepsen-io/maelstrom/demo/go@%s\n", libraryVersion)
 		}
 	case errors.As(err, &target):
 		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
