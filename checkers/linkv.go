@@ -87,13 +87,13 @@ func linKV(h *history.History, o Options, budget int) (*LinKVResult, error) {
 				acknowledged++
 			}
 		}
-		s := newLinearization(k.Operations, budget)
-		k.Valid = s.search()
+		var longest []int
+		k.Valid, longest = linearize(k.Operations, budget)
 		verdicts = append(verdicts, k.Valid)
 		switch k.Valid {
 		case Invalid:
 			failures++
-			r.Findings = append(r.Findings, k.explain(s.longest, who))
+			r.Findings = append(r.Findings, k.explain(longest, who))
 		case Unknown:
 			r.Findings = append(r.Findings, Finding{Check: "linearizable", About: []any{k.Key},
 				Summary: fmt.Sprintf("key %s: the search for an order of its %d operations was given up after %d steps", edn.Brief(k.Key, shown), len(k.Operations), budget)})
@@ -163,7 +163,7 @@ func linKVOperations(h *history.History) ([]LinKVKey, error) {
 // explain names the operation at which every attempt at an order fails: the
 // acknowledged one that ended first of those that the longest attempt does not
 // include. longest holds indices into k.Operations.
-func (k *LinKVKey) explain(longest []int32, who names) Finding {
+func (k *LinKVKey) explain(longest []int, who names) Finding {
 	f := Finding{
 		Check: "linearizable", About: []any{k.Key},
 		Summary: fmt.Sprintf("key %s: no order of its %d operations explains all answers", edn.Brief(k.Key, shown), len(k.Operations)),
