@@ -58,7 +58,7 @@ func pages(t *testing.T) []string {
 var block = regexp.MustCompile("(?ms)^```(\\S+)\n(.*?)^```$")
 
 var (
-	picture = regexp.MustCompile(`(?m)^<!-- picture: (.*) -->$`)
+	picture = regexp.MustCompile(`(?m)^<!-- picture: ([^\n]*) -->$`)
 	part    = regexp.MustCompile(block.String() + "|" + picture.String())
 )
 

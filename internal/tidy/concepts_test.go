@@ -17,9 +17,9 @@ import (
 
 var historyBlock = regexp.MustCompile("(?ms)^```history (\\S+)\n(.*?)^```$")
 
-// TestConcepts checks the histories in docs/concepts.md: each is judged as the
-// page says. Transactions that stand together run at the same time, those of one
-// process one after the other, and "then" waits for all before it.
+// TestConcepts checks the histories in docs/concepts.md and in the write-ups: each
+// is judged as the page says. Transactions that stand together run at the same time,
+// those of one process one after the other, and "then" waits for all before it.
 func TestConcepts(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "concepts.md"))
 	if err != nil {
@@ -28,6 +28,17 @@ func TestConcepts(t *testing.T) {
 	blocks := historyBlock.FindAllStringSubmatch(string(text), -1)
 	if len(blocks) < 10 {
 		t.Fatalf("docs/concepts.md has %d histories, expected at least 10", len(blocks))
+	}
+	writeUps, err := filepath.Glob(filepath.Join(root, "stages", "*", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range writeUps {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, historyBlock.FindAllStringSubmatch(string(text), -1)...)
 	}
 	for _, block := range blocks {
 		workload, lines := block[1], strings.Split(strings.TrimSpace(block[2]), "\n")
@@ -85,8 +96,8 @@ func (c *conceptHistory) line(t *testing.T, line string) {
 	}
 }
 
-// begin invokes a transaction such as "append x 1, read y [1]", or an operation
-// of lin-kv such as "write x 1".
+// begin invokes a transaction such as "append x 1, read y [1]" or, on registers,
+// "write x 1, read y 1", or an operation of lin-kv such as "write x 1".
 func (c *conceptHistory) begin(t *testing.T, process, txn string) {
 	t.Helper()
 	var p int
@@ -103,8 +114,11 @@ func (c *conceptHistory) begin(t *testing.T, process, txn string) {
 			t.Fatalf("%q: %v", part, err)
 		}
 		name, before := edn.Keyword(words[0]), value
-		if words[0] == "read" {
+		switch words[0] {
+		case "read":
 			name, before = "r", nil
+		case "write":
+			name = "w"
 		}
 		if c.workload == "lin-kv" {
 			f = words[0]

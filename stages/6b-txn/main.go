@@ -6,9 +6,9 @@
 // two transactions whose writes are ordered one way for one key and the other way
 // for another. All writes of a transaction have the same Lamport timestamp, and for
 // each key the version with the highest one wins, on every node alike. So all keys
-// agree on the order. Versions that were overwritten within an interval are
-// never sent, and the writes of a transaction may arrive apart: this level allows
-// both, and stage 6c does not.
+// agree on the order. A version that is overwritten within an interval is never
+// sent, so with three nodes or more a transaction may be seen in part elsewhere. This
+// level allows it. Stage 6c sends whole transactions.
 //
 // What it costs: one message per node, peer and interval, however many
 // transactions there were, because acknowledgements ride on the batches of the
