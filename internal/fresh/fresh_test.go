@@ -146,6 +146,15 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
+// TestParts checks that a picture's comment ends with its line: what follows it is
+// a part of its own.
+func TestParts(t *testing.T) {
+	page := "<!-- picture: glomers list -->\n\n```console\n$ glomers list\n```\n\n<!-- picture: glomers hint 1 -->\n"
+	if parts := part.FindAllString(page, -1); len(parts) != 3 {
+		t.Errorf("a page of a picture, a block and a picture has the parts %q", parts)
+	}
+}
+
 // TestPaths checks that the files which pages name are there.
 func TestPaths(t *testing.T) {
 	named := regexp.MustCompile(`\./(stages/[\w./-]*\w)|\]\(([^)#:\s]+)[)#]`)

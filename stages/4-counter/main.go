@@ -201,7 +201,7 @@ func (s *server) gossip(msg maelstrom.Message) error {
 	defer s.mu.Unlock()
 	if p := s.peers[msg.Src]; p != nil {
 		p.has = body.Totals
-		p.owed = !body.Has.covers(body.Totals)
+		p.owed = body.Has == nil || !body.Has.covers(body.Totals)
 		s.totals.merge(body.Totals)
 	}
 	return nil
