@@ -26,7 +26,7 @@ type compareFlags struct {
 	seed, hardSeeds uint64
 	jobs            int
 	write           bool
-	plot            string
+	plot, sweep     string
 }
 
 // compare measures the designs of a stage.
@@ -48,6 +48,8 @@ func (a *app) compare() *cobra.Command {
 			switch {
 			case f.jobs < 1:
 				return fmt.Errorf("--jobs is %d, expected at least 1", f.jobs)
+			case f.sweep != "" && f.plot == "":
+				return errors.New("--sweep is drawn in a plot: add --plot FILE")
 			case f.write && len(args) > 1:
 				return errors.New("--write is for the workbook's own designs: leave out the other packages")
 			}
@@ -59,6 +61,7 @@ func (a *app) compare() *cobra.Command {
 	cmd.Flags().IntVar(&f.jobs, "jobs", runtime.NumCPU(), "how many designs to measure at a time")
 	cmd.Flags().BoolVar(&f.write, "write", false, "put the table into the stage's write-up")
 	cmd.Flags().StringVar(&f.plot, "plot", "", "`file` for a plot of messages against latency, as SVG")
+	cmd.Flags().StringVar(&f.sweep, "sweep", "", "also plot a design with several values of one of its flags: `DESIGN/FLAG=VALUE,VALUE...`")
 	return cmd
 }
 
@@ -77,6 +80,12 @@ func (a *app) compareDesigns(ctx context.Context, stage stages.Stage, others []s
 			return err
 		}
 		designs = append(designs, d)
+	}
+	var swept *sweep
+	if f.sweep != "" {
+		if swept, err = parseSweep(f.sweep, designs); err != nil {
+			return err
+		}
 	}
 	debug.SetGCPercent(400) // as in simulate
 	rows, latency, err := a.measureAll(ctx, stage, designs, f)
@@ -98,7 +107,13 @@ func (a *app) compareDesigns(ctx context.Context, stage stages.Stage, others []s
 	}
 	w.Render()
 	if f.plot != "" {
-		if err := plotDesigns(f.plot, stage, rows, latency); err != nil {
+		var curve picture.Sweep
+		if swept != nil {
+			if curve, err = a.sweep(ctx, stage, swept, f); err != nil {
+				return err
+			}
+		}
+		if err := plotDesigns(f.plot, stage, rows, curve, latency); err != nil {
 			return err
 		}
 	}
@@ -165,6 +180,7 @@ type measuring struct {
 	app     *app
 	stage   *stages.Stage
 	flags   compareFlags
+	args    []string // the program's own
 	row     compare.Row
 	latency string
 }
@@ -231,7 +247,7 @@ func (m *measuring) run(ctx context.Context, d compare.Design, words []string, s
 	if err := cmd.ParseFlags(append([]string{"--seed", fmt.Sprint(seed)}, words...)); err != nil {
 		return nil, err
 	}
-	plan, err := m.app.plan(cmd, f, target{dir: d.Dir}, m.stage)
+	plan, err := m.app.plan(cmd, f, target{dir: d.Dir, args: m.args}, m.stage)
 	if err != nil {
 		return nil, err
 	}
@@ -264,19 +280,19 @@ func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subje
 }
 
 // plotDesigns draws messages against latency, with the limits of the stage.
-func plotDesigns(path string, stage stages.Stage, rows []compare.Row, latency string) error {
-	p := &picture.Tradeoff{Title: fmt.Sprintf("Stage %s: what messages buy", stage.ID), X: "messages per operation between servers", Y: "median " + latency + ", ms"}
+func plotDesigns(path string, stage stages.Stage, rows []compare.Row, curve picture.Sweep, latency string) error {
+	p := &picture.Tradeoff{Sweep: curve, Title: fmt.Sprintf("Stage %s: messages against latency", stage.ID), X: "messages per operation between servers, logarithmic", Y: latency + ", ms: median (bar) to maximum (dot)"}
 	for _, r := range rows {
-		if r.MsgsPerOp > 0 && !math.IsNaN(r.Median) {
-			p.Points = append(p.Points, picture.Design{Name: r.Design.Name, X: r.MsgsPerOp, Y: r.Median})
+		if r.MsgsPerOp > 0 && !math.IsNaN(r.Max) {
+			p.Points = append(p.Points, picture.Design{Name: r.Design.Name, X: r.MsgsPerOp, Median: r.Median, Max: r.Max})
 		}
 	}
 	if len(p.Points) == 0 {
 		return fmt.Errorf("--plot %s: no design of stage %s sends messages between servers, so there is nothing to plot", path, stage.ID)
 	}
-	if len(stage.Criteria) >= 2 {
-		p.LimitX, p.LimitY = stage.Criteria[0].Limit, stage.Criteria[1].Limit
-		p.Bound = picture.Bound{Name: "rounds in which all hear all", Points: compare.RoundBound(stage.Nodes(), 100, 100)}
+	if len(stage.Criteria) >= 3 { // messages, median, maximum
+		p.LimitX, p.LimitY = stage.Criteria[0].Limit, stage.Criteria[2].Limit
+		p.Bound = picture.Bound{Name: "bound: rounds in which all hear all", Points: compare.RoundBound(stage.Nodes(), 100, 100)}
 	}
 	file, err := os.Create(path)
 	if err != nil {

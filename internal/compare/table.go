@@ -94,16 +94,25 @@ func lowerFirst(s string) string {
 	return s
 }
 
-// RoundBound returns the fewest messages per operation, and the median latency in
-// milliseconds, of designs in which all n nodes tell each other all that is new
-// once per round, for rounds from 20 ms to 2 s. A round in which everybody learns
-// everything takes at least 2(n−1) one-way messages: n−1 to bring all news to one
-// place, and as many to take it from there. A value waits half a round on average,
-// and then takes two hops.
+// RoundBound returns what news that travels in rounds costs at least: messages per
+// operation, and the maximum stable latency in milliseconds, for rounds from two
+// seconds down to a millisecond, with n nodes, rate operations a second of which half
+// are broadcasts, and messages that take latencyMS.
+//
+// In a round of T seconds, everybody hears all that is new: every node that has
+// news sends it to one place, and from there all others hear what they lack. With
+// λ broadcasts a second, evenly spread, that is (n−1)(1−e^(−λT/n)) messages there and
+// (n−1)(1−e^(−λT(n−1)/n)) from there: 2(n−1) when rounds are long, and n−1 for each
+// value when they are short. A value waits for a round at most, and then takes two hops. Of
+// the second one a client notices nothing in the best case, because its read waits
+// behind the message that is on its way to the same node.
 func RoundBound(n int, rate, latencyMS float64) [][2]float64 {
 	var points [][2]float64
-	for round := 2000.0; round >= 20; round *= 0.9 {
-		points = append(points, [2]float64{2 * float64(n-1) / (round / 1000 * rate), round/2 + 2*latencyMS})
+	others, values := float64(n-1), rate/2
+	for round := 2000.0; round >= 1; round *= 0.9 {
+		perNode := values / float64(n) * round / 1000 // how many values a node has in a round
+		messages := others*-math.Expm1(-perNode) + others*-math.Expm1(-perNode*others)
+		points = append(points, [2]float64{messages / (round / 1000 * rate), round + latencyMS})
 	}
 	return points
 }

@@ -6,6 +6,9 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -203,7 +206,8 @@ func TestTrafficShowsTheTopology(t *testing.T) {
 func TestTradeoffNamesEveryDesign(t *testing.T) {
 	p := &report.Tradeoff{
 		Title: "messages and latency", X: "messages per operation", Y: "median stable latency, ms", LimitX: 20, LimitY: 1000,
-		Points: []report.Design{{Name: "star", X: 2.3, Y: 520}, {Name: "fan-out", X: 23, Y: 185}},
+		Points: []report.Design{{Name: "star", X: 2.3, Median: 400, Max: 520}, {Name: "same place", X: 2.3, Median: 400, Max: 520}, {Name: "fan-out", X: 23, Median: 85, Max: 185}},
+		Sweep:  report.Sweep{Name: "batches", Points: []report.Design{{Name: "100ms", X: 6, Median: 200, Max: 300}, {Name: "500ms", X: 1.2, Median: 600, Max: 1100}}},
 		Bound:  report.Bound{Name: "bound", Points: [][2]float64{{0.3, 900}, {30, 100}}},
 	}
 	var b bytes.Buffer
@@ -211,9 +215,43 @@ func TestTradeoffNamesEveryDesign(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := texts(t, b.Bytes())
-	for _, want := range []string{"messages and latency", "messages per operation", "star", "fan-out", "bound", "limits of the challenge", "prefers-color-scheme:dark"} {
+	for _, want := range []string{"messages and latency", "messages per operation", "star", "same place", "fan-out", "batches", "100ms", "500ms", "bound", "limits of the challenge", "prefers-color-scheme:dark"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the plot does not show %q:\n%s", want, got)
 		}
+	}
+}
+
+// TestTradeoffNamesDoNotOverlap draws designs that lie close together.
+func TestTradeoffNamesDoNotOverlap(t *testing.T) {
+	p := &report.Tradeoff{X: "x", Y: "y"}
+	for i := range 6 {
+		p.Points = append(p.Points, report.Design{Name: fmt.Sprintf("design-%d", i), X: 2.3 + 0.01*float64(i), Median: 396, Max: 527 + float64(i)})
+	}
+	var b bytes.Buffer
+	if err := p.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	const width, height = 40, 9 // less than a name takes
+	places := regexp.MustCompile(`<text x="([-.\d]+)" y="([-.\d]+)"[^>]*>design-`).FindAllStringSubmatch(b.String(), -1)
+	if len(places) != len(p.Points) {
+		t.Fatalf("found %d names of %d:\n%s", len(places), len(p.Points), &b)
+	}
+	var at [][2]float64
+	for _, m := range places {
+		x, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, other := range at {
+			if math.Abs(x-other[0]) < width && math.Abs(y-other[1]) < height {
+				t.Errorf("names %d and %d overlap: at %g, %g and %g, %g", i, len(at), other[0], other[1], x, y)
+			}
+		}
+		at = append(at, [2]float64{x, y})
 	}
 }

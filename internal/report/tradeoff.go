@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,11 +18,13 @@ import (
 )
 
 // Tradeoff is a plot of what designs cost against what they deliver: messages per
-// operation on a logarithmic axis, latency on the other.
+// operation on a logarithmic axis, latency on the other. Each design is a dot at
+// its maximum latency, with a line down to its median.
 type Tradeoff struct {
 	Title  string
 	X, Y   string // what the axes show, with units
 	Points []Design
+	Sweep  Sweep
 	Bound  Bound
 	// LimitX and LimitY are the challenge's limits, drawn as lines; 0 for none.
 	LimitX, LimitY float64
@@ -29,8 +32,15 @@ type Tradeoff struct {
 
 // Design is a point of a Tradeoff.
 type Design struct {
-	Name string
-	X, Y float64
+	Name        string
+	X           float64
+	Median, Max float64
+}
+
+// Sweep is one design with several values of a parameter, joined by a line.
+type Sweep struct {
+	Name   string
+	Points []Design // none for no sweep; their names are the values
 }
 
 // Bound is a curve that no design can cross.
@@ -38,6 +48,8 @@ type Bound struct {
 	Name   string
 	Points [][2]float64 // x and y, in order of x; none for no bound
 }
+
+const width = 7.6 * vg.Inch
 
 // The colours of a plot stand for the roles of the style sheet, which replaces
 // them, so that a plot suits light and dark pages.
@@ -54,11 +66,11 @@ var roles = []struct {
 
 var ink, mark, bound, faint, paper = roles[0].color, roles[1].color, roles[2].color, roles[3].color, roles[4].color
 
-// WriteSVG draws the plot.
+// WriteSVG draws the plot. Its horizontal axis has the logarithms of the messages
+// and no plot.LogScale, with which the library misjudges the room for the axis's name.
 func (t *Tradeoff) WriteSVG(w io.Writer) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = t.Title, t.X, t.Y
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	p.BackgroundColor = paper
 	for _, s := range []*color.Color{&p.Title.TextStyle.Color, &p.X.Label.TextStyle.Color, &p.Y.Label.TextStyle.Color, &p.X.Color, &p.Y.Color,
 		&p.X.Tick.Color, &p.Y.Tick.Color, &p.X.Tick.Label.Color, &p.Y.Tick.Label.Color, &p.Legend.TextStyle.Color} {
@@ -75,18 +87,27 @@ func (t *Tradeoff) WriteSVG(w io.Writer) error {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = faint, faint
 	p.Add(grid)
-	if err := t.addPoints(p, sans); err != nil {
+	if err := t.addLines(p); err != nil {
 		return err
 	}
+	p.Add(&marks{designs: slices.Concat(t.Sweep.Points, t.Points), label: draw.TextStyle{Color: ink, Font: font.From(sans, 10), Handler: plot.DefaultTextHandler}})
 	p.Y.Min = 0
-	p.Y.Max = max(p.Y.Max, t.LimitY) * 1.15 // room for the legend
-	p.X.Max = max(p.X.Max, t.LimitX) * 1.6  // and for the last name
+	p.Y.Max = max(p.Y.Max, t.LimitY) * 1.25 // room for the legend
+	p.X.Min -= 0.05
+	p.X.Max += 0.25 // and for the last name
+	if t.LimitX > 0 {
+		p.X.Max = max(p.X.Max, math.Log10(t.LimitX)+0.25)
+	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = logTicks(p.X.Min, p.X.Max), linearTicks(p.Y.Max)
 	if err := t.addLimits(p); err != nil {
 		return err
 	}
 	p.Legend.Top, p.Legend.Padding = true, vg.Points(3)
+	if t.LimitX > 0 { // left of its line
+		p.Legend.XOffs = -vg.Length((p.X.Max-math.Log10(t.LimitX))/(p.X.Max-p.X.Min))*(width-vg.Inch) - vg.Points(8)
+	}
 	p.Title.Padding = vg.Points(8)
-	c := vgsvg.New(7.6*vg.Inch, 4.6*vg.Inch)
+	c := vgsvg.New(width, 4.6*vg.Inch)
 	p.Draw(draw.New(c))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
@@ -96,14 +117,45 @@ func (t *Tradeoff) WriteSVG(w io.Writer) error {
 	return err
 }
 
+// logTicks are at 1, 2 and 5 times the powers of ten between those with the
+// exponents least and most.
+func logTicks(least, most float64) plot.ConstantTicks {
+	var ticks plot.ConstantTicks
+	for power := math.Floor(least); power <= most; power++ {
+		for _, digit := range []float64{1, 2, 5} {
+			v := digit * math.Pow(10, power)
+			if at := math.Log10(v); at >= least && at <= most {
+				ticks = append(ticks, plot.Tick{Value: at, Label: fmt.Sprintf("%.3g", v)})
+			}
+		}
+	}
+	return ticks
+}
+
+// linearTicks are at most eight from 0 to most, at round numbers.
+func linearTicks(most float64) plot.ConstantTicks {
+	step := math.Pow(10, math.Floor(math.Log10(most))-1)
+	for _, factor := range []float64{2, 2.5, 2, 2, 2.5, 2} { // 1, 2, 5, 10, …
+		if most/step <= 8 {
+			break
+		}
+		step *= factor
+	}
+	var ticks plot.ConstantTicks
+	for i := 0; float64(i)*step <= most; i++ {
+		ticks = append(ticks, plot.Tick{Value: float64(i) * step, Label: fmt.Sprintf("%g", float64(i)*step)})
+	}
+	return ticks
+}
+
 // addLimits draws the challenge's limits across the whole plot.
 func (t *Tradeoff) addLimits(p *plot.Plot) error {
 	named := false
 	for _, ends := range []plotter.XYs{
-		{{X: t.LimitX, Y: 0}, {X: t.LimitX, Y: p.Y.Max}},
+		{{X: math.Log10(t.LimitX), Y: 0}, {X: math.Log10(t.LimitX), Y: p.Y.Max}},
 		{{X: p.X.Min, Y: t.LimitY}, {X: p.X.Max, Y: t.LimitY}},
 	} {
-		if ends[0].X == 0 || ends[1].Y == 0 {
+		if math.IsInf(ends[0].X, -1) || ends[1].Y == 0 { // no limit
 			continue
 		}
 		line, err := plotter.NewLine(ends)
@@ -120,41 +172,31 @@ func (t *Tradeoff) addLimits(p *plot.Plot) error {
 	return nil
 }
 
-// addPoints draws the bound and the designs.
-func (t *Tradeoff) addPoints(p *plot.Plot, sans font.Font) error {
-	if len(t.Bound.Points) > 0 {
-		var xys plotter.XYs
-		for _, b := range t.Bound.Points {
-			xys = append(xys, plotter.XY{X: b[0], Y: b[1]})
+// addLines draws the bound and the line that joins a sweep.
+func (t *Tradeoff) addLines(p *plot.Plot) error {
+	var bounds, sweep plotter.XYs
+	for _, b := range t.Bound.Points {
+		bounds = append(bounds, plotter.XY{X: math.Log10(b[0]), Y: b[1]})
+	}
+	for _, d := range t.Sweep.Points {
+		sweep = append(sweep, plotter.XY{X: math.Log10(d.X), Y: d.Max})
+	}
+	for _, l := range []struct {
+		name  string
+		xys   plotter.XYs
+		color color.Color
+	}{{t.Bound.Name, bounds, bound}, {t.Sweep.Name, sweep, mark}} {
+		if len(l.xys) == 0 {
+			continue
 		}
-		line, err := plotter.NewLine(xys)
+		line, err := plotter.NewLine(l.xys)
 		if err != nil {
-			return fmt.Errorf("the bound of %q: %w", t.Title, err)
+			return fmt.Errorf("the line %q of %q: %w", l.name, t.Title, err)
 		}
-		line.Color, line.Width = bound, vg.Points(1.5)
+		line.Color, line.Width = l.color, vg.Points(1.3)
 		p.Add(line)
-		p.Legend.Add(t.Bound.Name, line)
+		p.Legend.Add(l.name, line)
 	}
-	var xys plotter.XYs
-	var names []string
-	for _, d := range t.Points {
-		xys = append(xys, plotter.XY{X: d.X, Y: d.Y})
-		names = append(names, " "+d.Name)
-	}
-	points, err := plotter.NewScatter(xys)
-	if err != nil {
-		return fmt.Errorf("the designs of %q: %w", t.Title, err)
-	}
-	points.GlyphStyle = draw.GlyphStyle{Color: mark, Radius: vg.Points(3.5), Shape: draw.CircleGlyph{}}
-	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: xys, Labels: names})
-	if err != nil {
-		return fmt.Errorf("the names of %q: %w", t.Title, err)
-	}
-	for i := range labels.TextStyle {
-		labels.TextStyle[i].Color, labels.TextStyle[i].Font = ink, font.From(sans, 10)
-	}
-	labels.Offset = vg.Point{X: 3, Y: -3}
-	p.Add(points, labels)
 	return nil
 }
 
