@@ -6,31 +6,48 @@ import (
 	"strings"
 )
 
-// Many calls of one kind within a step show that a program waits by repeating
-// them.
-const manyCalls = 10_000
+// A step polls if it calls functions that look for something to do, at least
+// manyCalls times and with less than unitsPerPoll units of fuel for each, which
+// leaves it no time for anything else. The loops of the tests use 5 to 350 units.
+const (
+	manyCalls    = 10_000
+	unitsPerPoll = 512
+)
 
-// waitsByCalling reports whether the step looks like waiting in a loop.
-func (s *step) waitsByCalling() bool {
-	return s.looks > manyCalls || s.yields > manyCalls || s.polls > manyCalls
+// polling says how the guest waits in a loop in this step, "" if it does not.
+// Programs whose goroutines really wait, for each other, use channels rightly.
+func (g *guest) polling() string {
+	counts := g.counted()
+	for i := range counts {
+		counts[i] -= g.step.base[i]
+	}
+	const parkOneIn = 8 // calls, if goroutines wait for each other
+	goroutinesWait := counts[countedParks]*parkOneIn > counts[countedSelects]
+	switch frequent := func(calls uint64) bool {
+		return calls > manyCalls && calls*unitsPerPoll > g.step.spent
+	}; {
+	case frequent(counts[countedYields]), frequent(g.step.yields):
+		return "waits in a loop that yields (runtime.Gosched) and never sleeps, so that virtual time stands still; wait for a channel, or sleep"
+	case frequent(g.step.looks): // before selects: a ticker sends with one
+		return "waits in a loop that looks at the clock (time.Now, time.Since, or a timer of some nanoseconds); sleep instead"
+	case frequent(counts[countedSelects]) && !goroutinesWait:
+		return "polls in a loop (select with default) and never sleeps, so that virtual time stands still; wait for the channel, or sleep"
+	case frequent(g.step.polls):
+		return "asks for input in a loop; wait for it"
+	}
+	return ""
 }
 
 // busy says what a guest did that used up its fuel, given the error with its
 // stack.
 func (g *guest) busy(trace error) error {
 	stack := frames(trace.Error())
-	what := "computes without end: it does not wait for messages or time any more"
+	what := g.polling()
 	switch {
 	case onStack(stack, "runtime.notetsleepg"):
 		what = "uses os/signal, which in a WebAssembly module keeps everything else from running; test the Go package instead of the module, or leave os/signal out"
-	case onStack(stack, "runtime.Gosched", "runtime.goschedImpl") || g.step.yields > manyCalls:
-		what = "waits in a loop that yields (runtime.Gosched) and never sleeps, so that virtual time stands still; wait for a channel, or sleep"
-	case onStack(stack, "runtime.selectnb", "runtime.chanlen"):
-		what = "polls in a loop (select with default) and never sleeps, so that virtual time stands still; wait for the channel, or sleep"
-	case g.step.looks > manyCalls:
-		what = "waits in a loop that looks at the clock (time.Now, time.Since, or a timer of some nanoseconds); sleep instead"
-	case g.step.polls > manyCalls:
-		what = "asks for input in a loop; wait for it"
+	case what == "":
+		what = "computes without end: it does not wait for messages or time any more"
 	}
 	if f := culprit(stack); f != "" {
 		what += "; it was in " + g.program.describe(f)

@@ -68,7 +68,7 @@ func newDisk(limit uint64) *disk {
 
 // reset closes all descriptors but those that a program begins with.
 func (d *disk) reset() {
-	for fd := range d.fds { // in any order: closing only counts
+	for _, fd := range slices.Sorted(maps.Keys(d.fds)) {
 		d.close(fd)
 	}
 	d.fds[stdinFD], d.fds[stdoutFD], d.fds[stderrFD] = &descriptor{stdio: true}, &descriptor{stdio: true}, &descriptor{stdio: true}

@@ -53,9 +53,15 @@
 //
 // # Fuel
 //
-// A program may compute a certain amount between two waits, some seconds on a
-// common machine, counted in iterations and calls and never timed. When a
+// A program may compute a certain amount between two waits, ten seconds or more
+// on a common machine, counted in iterations and calls and never timed. When a
 // slice of it is used up the module calls the host (refuel), which ends it if
 // nothing is left, or if the context of the run has ended: this is how Ctrl-C
 // reaches a program that computes.
+//
+// A program that waits in a loop, so that virtual time never gets on, is found much
+// earlier, by what it calls and not by how much it computes: functions of the host
+// (the clock, sched_yield), and functions of Go's runtime whose calls the rewritten
+// module counts (a select with default, runtime.Gosched). A step that calls them
+// very often, and does next to nothing between two calls, polls (busy.go).
 package wasm

@@ -25,6 +25,7 @@ type guest struct {
 	disk    *disk
 	heap    *linearMemory
 	memory  api.Memory
+	counts  [len(counters)]api.Global
 
 	next   func() (struct{}, bool)
 	cancel func()
@@ -44,9 +45,12 @@ type step struct {
 	spent     uint64        // fuel
 	unchecked uint64        // fuel spent since the context was looked at
 	tick      time.Duration // how long the next look at a clock takes
-	looks     int           // at a clock
-	yields    int           // calls of sched_yield
-	polls     int           // calls of poll_oneoff that did not wait
+	looks     uint64        // at a clock
+	yields    uint64        // calls of sched_yield
+	polls     uint64        // calls of poll_oneoff that did not wait
+
+	counting bool                  // base is set
+	base     [len(counters)]uint64 // what the module had counted when it first used up its fuel
 }
 
 // Boot makes an instance of the program.
@@ -64,6 +68,9 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 		return nil, err
 	}
 	g.memory = module.Memory()
+	for i, c := range counters {
+		g.counts[i] = module.ExportedGlobal(c.global)
+	}
 	g.next, g.cancel = iter.Pull(func(yield func(struct{}) bool) {
 		g.yield = yield
 		_, err := module.ExportedFunction("_start").Call(gctx)
@@ -107,12 +114,15 @@ func (g *guest) wait(deadline time.Duration, forInput bool) {
 	}
 }
 
-// How much a guest may compute, in units of fuel (see meter). A unit takes some
-// nanoseconds, so that a step has about a second on a common machine. It is
-// counted, not timed, so that the verdict does not depend on the machine.
+// How much a guest may compute, in units of fuel (see meter). It is counted, not
+// timed, so that the verdict does not depend on the machine. A unit takes one to
+// ten nanoseconds on a common machine, so a step has 10 seconds at the least: a
+// node that computes for long is no fault, and the nodes of the workbook use less
+// than a hundredth of a second. A guest that waits in a loop is recognised by what
+// it calls (see busy.go), and much earlier.
 const (
-	fuelPerStep   = 1 << 28
-	waitingShare  = 4       // a step that waits by calling has a fourth of it, see busy.go
+	fuelPerStep   = 1 << 33
+	fuelPolling   = 1 << 26 // of a step that does little but look for something to do
 	fuelSlice     = 1 << 20 // between two looks at the context
 	unitsPerCall  = 32      // of a function of the host
 	unitsPerWrite = 256     // to stdout or stderr
@@ -126,15 +136,27 @@ var errFuel = errors.New("out of fuel")
 func (g *guest) charge(units uint64) {
 	g.step.spent += units
 	g.step.unchecked += units
-	if g.step.unchecked >= fuelSlice {
-		g.step.unchecked = 0
-		if g.step.spent > g.program.fuelPerStep || g.step.spent > g.program.fuelPerStep/waitingShare && g.step.waitsByCalling() {
-			panic(errFuel)
-		}
-		if err := g.ctx.Err(); err != nil {
-			panic(err)
-		}
+	if g.step.unchecked < fuelSlice {
+		return
 	}
+	g.step.unchecked = 0
+	if !g.step.counting {
+		g.step.counting, g.step.base = true, g.counted()
+	}
+	if g.step.spent > g.program.fuelPerStep || g.step.spent > g.program.fuelPolling && g.polling() != "" {
+		panic(errFuel)
+	}
+	if err := g.ctx.Err(); err != nil {
+		panic(err)
+	}
+}
+
+// counted returns what the module has counted.
+func (g *guest) counted() (counts [len(counters)]uint64) {
+	for i, c := range g.counts {
+		counts[i] = c.Get()
+	}
+	return counts
 }
 
 // refuel is what a guest calls when its fuel is used up. It may have used more

@@ -43,8 +43,11 @@ func compile(t testing.TB, pkg, name string) string {
 	return out
 }
 
-// testFuel makes a step of a test a twentieth of a real one.
-const testFuel = 1 << 24
+// testFuel makes a step of a test much shorter than a real one.
+const (
+	testFuel        = 1 << 24
+	testFuelPolling = 1 << 23
+)
 
 var (
 	loadOnce sync.Once
@@ -58,7 +61,7 @@ func testProgram(t *testing.T) *Program {
 	loadOnce.Do(func() {
 		loaded, loadErr = Load(context.Background(), compile(t, "./testdata/node", "node.wasm"), "", 128<<20)
 		if loaded != nil {
-			loaded.fuelPerStep = testFuel
+			loaded.fuelPerStep, loaded.fuelPolling = testFuel, testFuelPolling
 		}
 	})
 	if loadErr != nil || loaded == nil {
@@ -119,18 +122,26 @@ func TestGuestWaitsForInput(t *testing.T) {
 	l.Kill() // again
 }
 
-// TestBusyGuests: a guest that does not wait is stopped, and what it did is named.
+// TestBusyGuests: a guest that does not wait is stopped, what it did is named, and
+// it may compute longer than it may look for something to do.
 func TestBusyGuests(t *testing.T) {
-	for mode, want := range map[string]string{
-		"compute": `^computes without end: .* it was in main\.main \(main\.go:\d+\); --engine process`,
-		"copy":    `^computes without end: .* it was in main\.main \(main\.go:\d+\)`,
-		"recurse": `^computes without end: .* it was in main\.recurse \(main\.go:\d+\)`,
-		"select":  `^polls in a loop \(select with default\) .* it was in main\.poll \(main\.go:\d+\)`,
-		"gosched": `^waits in a loop that yields \(runtime\.Gosched\) .* it was in main\.main`,
-		"clock":   `^waits in a loop that looks at the clock .* it was in main\.main`,
-		"print":   `^computes without end: .* it was in main\.main`,
-		"memory":  `^needs more memory than the 128 MiB that a node may have \(--node-memory\)`,
-		"exit":    `^crashed: exit status 3$`,
+	const computes, polls = testFuel, testFuelPolling
+	for mode, want := range map[string]struct {
+		text string
+		fuel uint64 // that it may use, at least
+	}{
+		"compute":     {`^computes without end: .* it was in main\.main \(main\.go:\d+\); --engine process`, computes},
+		"copy":        {`^computes without end: .* it was in main\.main \(main\.go:\d+\)`, computes},
+		"recurse":     {`^computes without end: .* it was in main\.recurse \(main\.go:\d+\)`, computes},
+		"work":        {`^computes without end: .* it was in main\.main`, computes},
+		"print":       {`^computes without end: .* it was in main\.main`, computes},
+		"select":      {`^polls in a loop \(select with default\) .* it was in main\.poll \(main\.go:\d+\); --engine process`, polls},
+		"select-many": {`^polls in a loop \(select with default\) .* it was in main\.main`, polls},
+		"len":         {`^polls in a loop \(select with default\) .* it was in main\.main`, polls},
+		"gosched":     {`^waits in a loop that yields \(runtime\.Gosched\) .* it was in main\.main`, polls},
+		"clock":       {`^waits in a loop that looks at the clock .* it was in main\.main`, polls},
+		"memory":      {`^needs more memory than the 128 MiB that a node may have \(--node-memory\)`, 0},
+		"exit":        {`^crashed: exit status 3$`, 0},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			l := boot(t, context.Background(), mode, nil)
@@ -141,8 +152,32 @@ func TestBusyGuests(t *testing.T) {
 				}
 				w, err = l.Resume(sim.Step{Now: w.Deadline})
 			}
-			if err == nil || !regexp.MustCompile(want).MatchString(err.Error()) {
-				t.Errorf("it ended with %v\nwant %s", err, want)
+			if err == nil || !regexp.MustCompile(want.text).MatchString(err.Error()) {
+				t.Errorf("it ended with %v\nwant %s", err, want.text)
+			}
+			spent := l.Guest.(*guest).step.spent
+			if want.fuel > 0 && (spent < want.fuel || spent > want.fuel+2*fuelSlice) {
+				t.Errorf("it used %d units of fuel, want %d", spent, want.fuel)
+			}
+		})
+	}
+}
+
+// TestHardWorkingGuests: what looks like polling is not, if work is done between
+// the looks or goroutines wait for each other.
+func TestHardWorkingGuests(t *testing.T) {
+	p := testProgram(t)
+	p.fuelPerStep = fuelPerStep
+	defer func() { p.fuelPerStep = testFuel }()
+	for mode, want := range map[string]string{"work": "true\n", "pass": "200000\n"} {
+		t.Run(mode, func(t *testing.T) {
+			l := boot(t, context.Background(), mode, nil)
+			w, err := l.Resume(sim.Step{Input: []byte("go\n")})
+			for err == nil && w.Deadline != sim.Never {
+				w, err = l.Resume(sim.Step{Now: w.Deadline})
+			}
+			if err != nil || l.stdout.String() != want {
+				t.Errorf("it printed %q and ended with %v, want %q", l.stdout.String(), err, want)
 			}
 		})
 	}

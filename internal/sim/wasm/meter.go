@@ -14,6 +14,26 @@ const (
 	refuelName   = "refuel"
 )
 
+// A metered module also counts the calls of some functions of Go's runtime, each
+// kind in a global variable. They show that a program waits in a loop, which
+// looks like any other computation from outside (see busy.go). A module without
+// the names of its functions has no such counts.
+var counters = [...]struct {
+	global    string
+	functions []string
+}{
+	countedSelects: {"glomers.selects", []string{"runtime.selectnbrecv", "runtime.selectnbsend", "runtime.selectgo", "runtime.chanlen"}},
+	countedYields:  {"glomers.yields", []string{"runtime.goschedImpl"}},
+	countedParks:   {"glomers.parks", []string{"runtime.park_m"}},
+}
+
+// The kinds of calls that are counted.
+const (
+	countedSelects = iota // looks at channels
+	countedYields         // runtime.Gosched
+	countedParks          // a goroutine waits
+)
+
 // meter rewrites a module so that it counts what it computes, and calls a
 // function of the host whenever it has used up its fuel. The host can then let it
 // continue, or end it: after the same number of units on every machine, or
@@ -51,22 +71,35 @@ func meter(module []byte) ([]byte, error) {
 	imported := appendBytes(nil, []byte(refuelModule))
 	imported = append(appendBytes(imported, []byte(refuelName)), kindFunction)
 	all = withItem(all, sectionImport, binary.AppendUvarint(imported, m.types))
-	all = withItem(all, sectionGlobal, []byte{0x7E, 1, 0x42, 0, opEnd}) // a mutable i64, at first 0
-	exported := append(appendBytes(nil, []byte(fuelName)), kindGlobal)
-	all = withItem(all, sectionExport, binary.AppendUvarint(exported, m.fuel))
+	all = withGlobal(all, fuelName, m.fuel)
+	for i, c := range counters {
+		all = withGlobal(all, c.global, m.counter(i))
+	}
 	return join(all), nil
+}
+
+// withGlobal adds and exports a mutable i64 variable, at first 0.
+func withGlobal(all []section, name string, number uint64) []section {
+	all = withItem(all, sectionGlobal, []byte{0x7E, 1, 0x42, 0, opEnd})
+	exported := append(appendBytes(nil, []byte(name)), kindGlobal)
+	return withItem(all, sectionExport, binary.AppendUvarint(exported, number))
 }
 
 // metering is what has to be known of a module to rewrite it.
 type metering struct {
-	types     uint64   // how many there are
-	params    []uint64 // of each type, how many
-	functions []uint64 // the type of each function that is not imported
-	refuel    uint64   // the number of the imported function
-	fuel      uint64   // the number of the global variable
+	types     uint64         // how many there are
+	params    []uint64       // of each type, how many
+	functions []uint64       // the type of each function that is not imported
+	refuel    uint64         // the number of the imported function
+	fuel      uint64         // the number of the global variable; the counters follow it
+	counted   map[uint64]int // the kinds of the functions whose calls are counted
 }
 
+// counter returns the number of the global variable that counts calls of a kind.
+func (m *metering) counter(kind int) uint64 { return m.fuel + 1 + uint64(kind) }
+
 func (m *metering) read(all []section) error {
+	m.counted = countedFunctions(all)
 	r := reader{b: find(all, sectionType)}
 	if r.b != nil {
 		m.types = r.uint()
@@ -106,6 +139,36 @@ func (m *metering) read(all []section) error {
 		return r.err
 	}
 	return nil
+}
+
+// countedFunctions returns the numbers of the functions whose calls are counted.
+func countedFunctions(all []section) map[uint64]int {
+	kinds := map[string]int{}
+	for kind, c := range counters {
+		for _, name := range c.functions {
+			kinds[name] = kind
+		}
+	}
+	found := map[uint64]int{}
+	for _, s := range all {
+		if s.id != sectionCustom {
+			continue
+		}
+		names, ok := functionNames(s.body)
+		if !ok {
+			continue
+		}
+		for range names.uint() {
+			number, name := names.uint(), names.bytes()
+			if names.err != nil {
+				break
+			}
+			if kind, ok := kinds[string(name)]; ok {
+				found[number] = kind
+			}
+		}
+	}
+	return found
 }
 
 // countImports returns how many functions and global variables are imported.
@@ -170,32 +233,40 @@ func (m *metering) rewrite(s section) ([]byte, error) {
 // nameFunctions is the part of the section "name" that names functions.
 const nameFunctions = 1
 
+// functionNames returns a reader of the numbers and names of functions in a custom
+// section, and false if it has none.
+func functionNames(body []byte) (reader, bool) {
+	r := reader{b: body}
+	if string(r.bytes()) != "name" {
+		return reader{}, false
+	}
+	for r.at < len(body) && r.err == nil {
+		id, part := r.byte(), r.bytes()
+		if id == nameFunctions && r.err == nil {
+			return reader{b: part}, true
+		}
+	}
+	return reader{}, false
+}
+
 // custom keeps the names of functions, for stack traces, and drops the other
 // custom sections: what they say of the code is not true any more. A section of
 // names that cannot be read is dropped as well.
 func (m *metering) custom(body []byte) []byte {
-	r := reader{b: body}
-	if string(r.bytes()) != "name" {
+	names, ok := functionNames(body)
+	if !ok {
 		return nil
 	}
-	for r.at < len(body) && r.err == nil {
-		id, part := r.byte(), r.bytes()
-		if id != nameFunctions {
-			continue
+	count := names.uint()
+	out := binary.AppendUvarint(nil, count)
+	for range count {
+		out = binary.AppendUvarint(out, m.shifted(names.uint()))
+		out = appendBytes(out, names.bytes())
+		if names.err != nil {
+			return nil
 		}
-		names := reader{b: part}
-		count := names.uint()
-		out := binary.AppendUvarint(nil, count)
-		for range count {
-			out = binary.AppendUvarint(out, m.shifted(names.uint()))
-			out = appendBytes(out, names.bytes())
-			if names.err != nil {
-				return nil
-			}
-		}
-		return appendBytes(append(appendBytes(nil, []byte("name")), nameFunctions), out)
 	}
-	return nil
+	return appendBytes(append(appendBytes(nil, []byte("name")), nameFunctions), out)
 }
 
 func (m *metering) globals(body []byte) ([]byte, error) {
@@ -298,13 +369,13 @@ func (m *metering) code(body []byte) ([]byte, error) {
 	}
 	out := binary.AppendUvarint(make([]byte, 0, len(body)*5/4), count)
 	var buf []byte
-	for _, t := range m.functions {
+	for i, t := range m.functions {
 		code := r.bytes()
 		if r.err != nil {
 			return nil, r.err
 		}
 		var err error
-		if buf, err = m.function(buf[:0], code, m.params[t]); err != nil {
+		if buf, err = m.function(buf[:0], m.refuel+uint64(i), code, m.params[t]); err != nil {
 			return nil, err
 		}
 		out = appendBytes(out, buf)
@@ -312,8 +383,8 @@ func (m *metering) code(body []byte) ([]byte, error) {
 	return out, nil
 }
 
-// function appends the metered body of a function.
-func (m *metering) function(out, code []byte, params uint64) ([]byte, error) {
+// function appends the metered body of the function that had the given number.
+func (m *metering) function(out []byte, number uint64, code []byte, params uint64) ([]byte, error) {
 	r := reader{b: code}
 	groups, locals := r.uint(), params
 	from := r.at
@@ -342,6 +413,9 @@ func (m *metering) function(out, code []byte, params uint64) ([]byte, error) {
 		out = append(append(binary.AppendUvarint(out, groups+1), declared...), 1, 0x7F) // one more i32
 	} else {
 		out = append(binary.AppendUvarint(out, groups), declared...)
+	}
+	if kind, ok := m.counted[number]; ok {
+		out = m.count(out, m.counter(kind))
 	}
 	if calls && first != opLoop {
 		out = m.charge(out)
@@ -372,6 +446,13 @@ func (m *metering) charge(out []byte) []byte {
 	out = m.global(out, 0x23)                   // global.get
 	out = append(out, 0x42, 1, 0x7D)            // i64.const 1, i64.sub
 	return m.refuelIfEmpty(m.global(out, 0x24)) // global.set
+}
+
+// count appends code that adds one to a global variable.
+func (m *metering) count(out []byte, global uint64) []byte {
+	out = binary.AppendUvarint(append(out, 0x23), global) // global.get
+	out = append(out, 0x42, 1, 0x7C)                      // i64.const 1, i64.add
+	return binary.AppendUvarint(append(out, 0x24), global)
 }
 
 // chargeBulk appends code that takes fuel for the size on top of the stack, which

@@ -26,7 +26,7 @@ type Program struct {
 	memory  int64    // the most that a node may have, in bytes
 	missing []string // imported functions that the host does not have
 
-	fuelPerStep uint64 // how much a node may compute between two waits
+	fuelPerStep, fuelPolling uint64 // how much a node may compute between two waits
 }
 
 // DefaultMemory is the most memory of a node, in bytes, unless the user chooses
@@ -45,7 +45,7 @@ func Load(ctx context.Context, path, cacheDir string, memory int64) (*Program, e
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a WebAssembly module: %w", path, err)
 	}
-	p := &Program{path: path, memory: memory, fuelPerStep: fuelPerStep}
+	p := &Program{path: path, memory: memory, fuelPerStep: fuelPerStep, fuelPolling: fuelPolling}
 	config := wazero.NewRuntimeConfig().WithDebugInfoEnabled(false)
 	if cacheDir != "" {
 		if p.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {

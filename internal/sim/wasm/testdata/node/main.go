@@ -36,6 +36,51 @@ func main() {
 		fmt.Println(recurse(100))
 	case "select":
 		poll()
+	case "select-many":
+		for !never {
+			select {
+			case <-nothing:
+			case nothing <- 1:
+			default:
+			}
+		}
+	case "len":
+		for len(nothing) == 0 {
+		}
+	case "work": // looks at a channel and at the clock now and then while it computes
+		sum := 0
+		for i := range 20_000 {
+			select {
+			case <-nothing:
+			default:
+			}
+			if time.Now().Year() < 2000 {
+				panic("the clock is wrong")
+			}
+			for j := range 1000 {
+				sum += i ^ j
+			}
+		}
+		fmt.Println(sum > 0)
+	case "pass": // goroutines that wait for each other
+		there, back := make(chan int), make(chan int)
+		go func() {
+			for n := range there {
+				select {
+				case back <- n + 1:
+				case <-nothing:
+				}
+			}
+		}()
+		n := 0
+		for n < 200_000 {
+			there <- n
+			select {
+			case n = <-back:
+			case <-nothing:
+			}
+		}
+		fmt.Println(n)
 	case "gosched":
 		for {
 			runtime.Gosched()
