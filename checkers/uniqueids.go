@@ -3,7 +3,9 @@ package checkers
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -89,11 +91,25 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 	switch {
 	case r.DuplicatedCount > 0:
 		r.Valid = Invalid
-		r.Findings = []Finding{{Check: "duplicated", Summary: count(r.DuplicatedCount, "id was", "ids were") + " generated more than once", Details: firstFew(details)}}
+		details = firstFew(details)
+		if i := slices.IndexFunc(order, func(id *id) bool { return id.count > 1 && rounded(id.value) }); i >= 0 {
+			details = append(details, fmt.Sprintf("%s is a number that a float64 holds, beyond 2^53, where a float64 cannot hold every whole number: different ids were rounded to it. "+
+				"The Reply of Maelstrom's Go library passes every number in a body through a float64; send such ids as strings", edn.ToJSON(order[i].value)))
+		}
+		r.Findings = []Finding{{Check: "duplicated", Summary: count(r.DuplicatedCount, "id was", "ids were") + " generated more than once", Details: details}}
 	case r.AcknowledgedCount > 0:
 		r.Valid = Valid
 	}
 	return r, nil
+}
+
+// rounded reports whether an id is a whole number beyond 2^53 that was printed
+// from a float64: it has the digits that tell it from other float64 numbers, then
+// zeros. Few of the whole numbers of that size look so by chance.
+func rounded(id any) bool {
+	text := string(edn.ToJSON(id))
+	f, err := strconv.ParseFloat(text, 64)
+	return err == nil && math.Abs(f) > 1<<53 && strconv.FormatFloat(f, 'f', -1, 64) == text
 }
 
 // mostFrequent keeps n ids, those with the largest counts and of equal counts the
