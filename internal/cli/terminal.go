@@ -98,7 +98,8 @@ type progress struct {
 	bar   *progressbar.ProgressBar
 	phase runner.Phase
 
-	millions int // of operations read, as last shown
+	millions int   // of operations read, as last shown
+	storm    int64 // the messages of a storm, as last shown
 }
 
 func newProgress(t *terminal) *progress { return &progress{t: t} }
@@ -123,6 +124,11 @@ func (p *progress) update(r runner.Progress) {
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish())
 	}
+	perOperation, storm := r.Storm()
+	if storm && !p.t.tty && r.Messages >= 2*p.storm { // seldom enough for a log
+		p.storm = r.Messages
+		p.t.printf("%d messages between servers an operation so far\n", perOperation)
+	}
 	if p.bar == nil {
 		return
 	}
@@ -132,6 +138,9 @@ func (p *progress) update(r runner.Progress) {
 	}
 	if r.Info > 0 {
 		text += fmt.Sprintf(", %d unknown", r.Info)
+	}
+	if storm {
+		text += fmt.Sprintf(", %d messages an operation so far", perOperation)
 	}
 	if r.Faults != "" {
 		text += "  " + r.Faults

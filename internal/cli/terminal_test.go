@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"glomers/internal/runner"
 )
 
 // Whatever a node prints, a terminal does not obey it.
@@ -21,6 +23,20 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 	out.Reset()
 	term.printf("%s\n", "two\r\nlines\tand a tab, é 界")
 	if want := "two\nlines\tand a tab, é 界\n"; out.String() != want {
+		t.Errorf("printed %q, expected %q", out.String(), want)
+	}
+}
+
+// A storm of messages is why a run takes long: the progress says so, and does not
+// fill a log with it.
+func TestProgressOfAStorm(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&terminal{w: &out})
+	for i := range int64(100) {
+		p.update(runner.Progress{Phase: runner.Running, Invoked: 10, Messages: 300 * i})
+	}
+	want := "running\n1020 messages between servers an operation so far\n2040 messages between servers an operation so far\n"
+	if out.String() != want {
 		t.Errorf("printed %q, expected %q", out.String(), want)
 	}
 }

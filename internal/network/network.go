@@ -37,6 +37,7 @@ type Network struct {
 	queued  int64 // messages that were ever put in an inbox
 	blocked map[string]map[string]bool
 	nextID  int64
+	servers int64 // messages that were sent between servers
 	faults  faults
 }
 
@@ -103,6 +104,7 @@ func (n *Network) Send(src, dest string, body json.RawMessage) error {
 		n.put(m, n.kernel.Now())
 		return nil
 	}
+	n.servers++
 	latency := n.latency.draw(n.random)
 	f := &n.faults
 	delay := time.Duration(0)
@@ -119,6 +121,10 @@ func (n *Network) Send(src, dest string, body json.RawMessage) error {
 	n.putAfter(delay+f.upTo(f.reorder), m, latency)
 	return nil
 }
+
+// ServerMessages returns how many messages were sent between servers: nodes and
+// services.
+func (n *Network) ServerMessages() int64 { return n.servers }
 
 // putAfter queues a message that faults delay. The delay comes before the queue,
 // so that other messages to the receiver do not wait, and can overtake it.

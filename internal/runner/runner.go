@@ -88,6 +88,19 @@ type Progress struct {
 	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
 	Invoked, OK, Fail, Info int
 	Faults                  string // those that are going on
+	Messages                int64  // between servers, since the beginning of the test
+}
+
+// stormPerOperation is how many messages an operation are a storm. Flooding a
+// cluster of 25 nodes, each to all others, takes 600.
+const stormPerOperation = 1000
+
+// Storm returns the messages between servers for each operation, and whether they
+// are so many that they are why a run is slow: nodes answer messages with ever more
+// messages, or repeat them too often.
+func (p Progress) Storm() (perOperation int64, ok bool) {
+	perOperation = p.Messages / int64(max(p.Invoked, 1))
+	return perOperation, perOperation >= stormPerOperation
 }
 
 // Result is what a run showed besides its history and journal.
@@ -216,6 +229,7 @@ func (t *test) reportProgress() {
 		t.report(Progress{
 			Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
 			Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Faults: t.faults.String(),
+			Messages: t.network.ServerMessages(),
 		})
 	}
 }

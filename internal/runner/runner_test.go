@@ -447,6 +447,7 @@ func TestInterrupt(t *testing.T) {
 // TestProgress: the phases come in order.
 func TestProgress(t *testing.T) {
 	var phases []Phase
+	var last Progress
 	rec := &memory{}
 	_, err := Run(context.Background(), configOf("g-counter", 1), func(receive func(journal.Message) error) Engine {
 		return &virtual{receive: receive, node: honest("g-counter")}
@@ -454,12 +455,16 @@ func TestProgress(t *testing.T) {
 		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
 			phases = append(phases, p.Phase)
 		}
+		last = p
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := fmt.Sprint(phases), fmt.Sprint([]Phase{Running, Finishing, Recovering, Final}); got != want {
 		t.Errorf("the phases are %s, want %s", got, want)
+	}
+	if servers, ok := last.Storm(); last.Messages != int64(rec.net.Servers.MsgCount) || ok || servers != 0 {
+		t.Errorf("in the end there were %d messages between servers, a storm: %v, want %d, no storm", last.Messages, ok, rec.net.Servers.MsgCount)
 	}
 }
 
