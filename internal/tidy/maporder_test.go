@@ -21,7 +21,7 @@ import (
 var ordered = []string{
 	"glomers/checkers/...", "glomers/internal/kernel", "glomers/internal/network", "glomers/internal/service",
 	"glomers/internal/workload", "glomers/internal/nemesis", "glomers/internal/runner", "glomers/internal/verdict",
-	"glomers/internal/trial",
+	"glomers/internal/trial", "glomers/internal/sim/...",
 }
 
 // unordered marks a loop over a map whose effect does not depend on the order.
