@@ -34,36 +34,57 @@ func (m Medal) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Record is what is known of a solution: the results of a run with the
-// challenge's own options that passed, and how many seeds of hard mode did,
-// without one that failed.
+// Record is what is known of a program as the solution of a stage. The zero Record
+// is that of a program that was never tested.
 type Record struct {
-	Results   *checkers.Results // nil if no such run passed
-	HardSeeds int
+	Passed    bool               // the stage, with the challenge's own options
+	Figures   map[string]float64 // of that run, by the title of the criterion; without those that were not measured
+	Strict    bool               // such a run passed the strict checks, too
+	HardSeeds int                // how many seeds of hard mode passed
+	HardFails []uint64           // the seeds of hard mode that failed
 }
 
-// Missing lists what a solution lacks for the medal, each in a few words; nothing
+// Measure returns the figures of a run that the medals of the stage limit, by the
+// title of the criterion.
+func (s Stage) Measure(r *checkers.Results) map[string]float64 {
+	figures := map[string]float64{}
+	for _, m := range s.Medals() {
+		for _, c := range m.Criteria {
+			if v, ok := c.Measure(r); ok {
+				figures[c.Title] = v
+			}
+		}
+	}
+	return figures
+}
+
+// Missing lists what a program lacks for the medal, each in a few words; nothing
 // if it has earned it.
 func (m Medal) Missing(r Record) []string {
-	if r.Results == nil {
-		return []string{"a run with the challenge's own options that passes"}
+	if !r.Passed {
+		return []string{"a pass with the challenge's own options"}
 	}
 	var missing []string
 	for _, c := range m.Criteria {
-		if c.Met(r.Results) {
+		v, measured := r.Figures[c.Title]
+		if measured && v < c.Limit {
 			continue
 		}
 		have := "not measured"
-		if v, ok := c.Measure(r.Results); ok {
+		if measured {
 			have = strings.TrimSpace("now " + checkers.Figure(v) + " " + c.Unit)
 		}
 		missing = append(missing, fmt.Sprintf("%s (%s)", c, have))
 	}
-	if m.Strict && (r.Results.Strict == nil || r.Results.Strict.Valid != checkers.Valid) {
+	if m.Strict && !r.Strict {
 		missing = append(missing, "a pass with --strict")
 	}
-	if r.HardSeeds < m.Hard {
-		missing = append(missing, fmt.Sprintf("%d seeds of hard mode (explore --hard --seeds %d; so far %d)", m.Hard, m.Hard, r.HardSeeds))
+	switch {
+	case m.Hard == 0:
+	case len(r.HardFails) > 0:
+		missing = append(missing, fmt.Sprintf("%d seeds of hard mode (seed %d fails)", m.Hard, r.HardFails[0]))
+	case r.HardSeeds < m.Hard:
+		missing = append(missing, fmt.Sprintf("%d seeds of hard mode (explore --hard --seeds %[1]d; so far %d)", m.Hard, r.HardSeeds))
 	}
 	return missing
 }

@@ -1,18 +1,35 @@
 package stages_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"glomers/checkers"
 	"glomers/checkers/journal"
 	"glomers/stages"
 )
 
-// results are those of a valid run with so many messages per operation.
-func results(msgsPerOp float32, strict checkers.Validity) *checkers.Results {
-	net := &checkers.NetResult{Stats: journal.Stats{Servers: journal.Traffic{MsgsPerOp: &msgsPerOp}}}
-	return &checkers.Results{Valid: checkers.Valid, Net: net, Strict: &checkers.StrictResult{Valid: strict}}
+// record is that of a program that passed with so many messages per operation.
+func record(msgsPerOp float64, strict bool, hardSeeds int, hardFails ...uint64) stages.Record {
+	return stages.Record{Passed: true, Figures: map[string]float64{"messages per operation": msgsPerOp}, Strict: strict, HardSeeds: hardSeeds, HardFails: hardFails}
+}
+
+func TestMeasure(t *testing.T) {
+	stage, err := stages.Find("3d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	msgs := float32(2.5)
+	r := &checkers.Results{
+		Net:      &checkers.NetResult{Stats: journal.Stats{Servers: journal.Traffic{MsgsPerOp: &msgs}}},
+		Workload: &checkers.SetFullResult{StableLatencies: &checkers.Quantiles{Median: 310 * time.Millisecond, Max: time.Second}},
+	}
+	want := map[string]float64{"messages per operation": 2.5, "median stable latency": 310, "maximum stable latency": 1000}
+	if got := stage.Measure(r); !maps.Equal(got, want) {
+		t.Errorf("measured %v, expected %v", got, want)
+	}
 }
 
 func TestMedals(t *testing.T) {
@@ -32,13 +49,14 @@ func TestMedals(t *testing.T) {
 		next   string // part of what is missing for the next one
 	}{
 		{"no run", counter, stages.Record{}, "", "the challenge's own options"},
-		{"a pass that talks much", counter, stages.Record{Results: results(6, checkers.Unknown)}, "bronze", "messages per operation < 4 (now 6)"},
-		{"fewer messages", counter, stages.Record{Results: results(3, checkers.Valid)}, "silver", "messages per operation < 0.6"},
-		{"hardly any, not strict", counter, stages.Record{Results: results(0.5, checkers.Invalid), HardSeeds: 100}, "silver", "--strict"},
-		{"hardly any", counter, stages.Record{Results: results(0.5, checkers.Valid), HardSeeds: 99}, "gold", "so far 99"},
-		{"and hard mode", counter, stages.Record{Results: results(0.5, checkers.Valid), HardSeeds: 100}, "diamond", ""},
-		{"one node", echo, stages.Record{Results: results(0, checkers.Valid)}, "silver", "10 seeds of hard mode"},
-		{"one node, hard", echo, stages.Record{Results: results(0, checkers.Valid), HardSeeds: 10}, "gold", "100 seeds of hard mode"},
+		{"a pass that talks much", counter, record(6, false, 0), "bronze", "messages per operation < 4 (now 6)"},
+		{"fewer messages", counter, record(3, true, 0), "silver", "messages per operation < 0.6"},
+		{"hardly any, not strict", counter, record(0.5, false, 100), "silver", "--strict"},
+		{"hardly any", counter, record(0.5, true, 99), "gold", "so far 99"},
+		{"a seed that fails", counter, record(0.5, true, 100, 17), "gold", "seed 17 fails"},
+		{"and hard mode", counter, record(0.5, true, 100), "diamond", ""},
+		{"one node", echo, record(0, true, 0), "silver", "10 seeds of hard mode"},
+		{"one node, hard", echo, record(0, true, 10), "gold", "100 seeds of hard mode"},
 	} {
 		best, earned, next := test.stage.Best(test.record)
 		if earned != (test.medal != "") || best.Name != test.medal {

@@ -275,8 +275,7 @@ func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subje
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	program, err := loadProgram(ctx, t, h.NodeMemory, scratch)
-	return &subject{program: program}, err
+	return loadProgram(ctx, t, h.NodeMemory, scratch)
 }
 
 // plotDesigns draws messages against latency, with the limits of the stage.

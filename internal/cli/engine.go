@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +57,7 @@ func (t target) chooseEngine(f *testFlags) (string, error) {
 type subject struct {
 	bin     string        // for the engines that run executables,
 	program *wasm.Program // and for the simulation
+	sum     string        // see spec.Host.Program
 }
 
 // prepare builds a target for an engine. Executables are built below dir.
@@ -67,19 +70,40 @@ func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*
 		defer note.Stop()
 	}
 	if h.Engine == engineSim {
-		program, err := loadProgram(ctx, t, h.NodeMemory, dir)
-		return &subject{program: program}, err
+		return loadProgram(ctx, t, h.NodeMemory, dir)
 	}
-	if t.bin != "" {
-		bin, err := solution.CheckBin(t.bin)
-		return &subject{bin: bin}, err
+	var bin string
+	var err error
+	switch {
+	case t.bin != "":
+		bin, err = solution.CheckBin(t.bin)
+	case h.Race:
+		bin, err = solution.Build(ctx, t.dir, dir, nil, "-race")
+	default:
+		bin, err = solution.Build(ctx, t.dir, dir, nil)
 	}
-	var flags []string
-	if h.Race {
-		flags = append(flags, "-race")
+	if err != nil {
+		return nil, err
 	}
-	bin, err := solution.Build(ctx, t.dir, dir, nil, flags...)
-	return &subject{bin: bin}, err
+	sum, err := sumOf(bin, t.args)
+	return &subject{bin: bin, sum: sum}, err
+}
+
+// sumOf identifies a program by what it is run from and by its arguments.
+func sumOf(path string, args []string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("identify the program: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("identify the program: read %s: %w", path, err)
+	}
+	for _, arg := range args {
+		fmt.Fprintf(sum, "\x00%s", arg)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func (s *subject) close() {
@@ -90,7 +114,7 @@ func (s *subject) close() {
 
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
-func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*wasm.Program, error) {
+func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*subject, error) {
 	cache := cacheDir(dir)
 	module := t.wasm
 	if module == "" {
@@ -99,7 +123,12 @@ func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*was
 			return nil, err
 		}
 	}
-	return wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(memoryMiB)<<20)
+	program, err := wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(memoryMiB)<<20)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := sumOf(module, t.args)
+	return &subject{program: program, sum: sum}, err
 }
 
 // cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
+	"glomers/internal/store"
 	"glomers/internal/trial"
 	"glomers/internal/verdict"
 	"glomers/stages"
@@ -32,7 +33,8 @@ func (a *app) explore() *cobra.Command {
 		Short: "Run a stage with many seeds, to find the schedule in which it fails",
 		Long: "Simulate a stage with many seeds, from --seed (0) on, and tell how many passed, how the figures are\n" +
 			"distributed, and for each kind of failure the smallest seed that shows it. Runs are not kept: the\n" +
-			"command at the end repeats one and keeps it.",
+			"command at the end repeats one and keeps it. With --hard the store remembers which seeds this program\n" +
+			"passed, as the medals gold and diamond ask for.",
 		Example: "  glomers explore 3c ./my/3c --seeds 1000",
 		Args:    stageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +55,7 @@ func (a *app) explore() *cobra.Command {
 	}
 	f.register(cmd.Flags())
 	f.registerHard(cmd.Flags())
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the results as JSON")
+	f.output.register(cmd.Flags())
 	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
 	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
 	group(cmd)
@@ -65,6 +67,7 @@ type simulation struct {
 	stage   *stages.Stage
 	tests   []trial.Test
 	subject *subject
+	hard    bool // the stage's hard mode as it is, without options that change it
 }
 
 func (s *simulation) close() { s.subject.close() }
@@ -89,7 +92,7 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	s := &simulation{stage: stage}
+	s := &simulation{stage: stage, hard: f.Hard && !reshaped(cmd, "hard")}
 	if s.subject, err = a.prepare(cmd.Context(), t, plan[0].Host, scratch); err != nil {
 		return nil, err
 	}
@@ -153,7 +156,13 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seed
 		return err
 	}
 	summary := trial.Collect(outcomes)
-	a.printSummary(summary, f.json, ctx.Err() != nil)
+	var known *store.HardMode
+	if s.hard {
+		if known, err = s.recordHardMode(f.store, outcomes); err != nil {
+			return err
+		}
+	}
+	a.printSummary(summary, known, f.json, ctx.Err() != nil)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted after %d of %d seeds", summary.Runs, seeds)
@@ -161,6 +170,17 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seed
 		return errFailed
 	}
 	return nil
+}
+
+// recordHardMode adds the outcomes of seeds to what the store knows of the program in
+// the stage's hard mode.
+func (s *simulation) recordHardMode(root string, outcomes []trial.Outcome) (*store.HardMode, error) {
+	passed := map[uint64]bool{}
+	for _, o := range outcomes {
+		passed[o.Seed] = o.Passed()
+	}
+	known, err := store.AddHardMode(root, s.stage.ID, s.subject.sum, passed)
+	return &known, err
 }
 
 // runAll runs all tests of a stage with one seed: the outcome is that of the
@@ -182,7 +202,7 @@ func runAll(ctx context.Context, tests []trial.Test, seed uint64) (trial.Outcome
 	return all, nil
 }
 
-func (a *app) printSummary(s trial.Summary, asJSON, partial bool) {
+func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, partial bool) {
 	if asJSON {
 		text, err := json.MarshalIndent(struct {
 			Runs     int                  `json:"runs"`
@@ -190,7 +210,8 @@ func (a *app) printSummary(s trial.Summary, asJSON, partial bool) {
 			Partial  bool                 `json:"partial,omitempty"`
 			Failures []trial.Failure      `json:"failures"`
 			Figures  []trial.Distribution `json:"figures"`
-		}{s.Runs, s.Passed, partial, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...)}, "", "  ")
+			Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
+		}{s.Runs, s.Passed, partial, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...), known}, "", "  ")
 		if err == nil {
 			a.out.printf("%s\n", text)
 		}
@@ -224,6 +245,9 @@ func (a *app) printSummary(s trial.Summary, asJSON, partial bool) {
 		word = t.warn(t.bold("UNKNOWN"))
 	}
 	t.printf("\n  %s  %d of %d seeds passed\n", word, s.Passed, s.Runs)
+	if known != nil {
+		t.printf("  medals   of this program, %s of hard mode passed so far, and %d failed\n", count(known.Count(), "seed"), len(known.Failed))
+	}
 }
 
 // asTest is the command that runs one of the seeds and keeps the run.

@@ -53,7 +53,7 @@ func sameFile(a, b string) bool {
 
 // runMaelstrom runs a test on the real Maelstrom and checks its store again with
 // our checkers.
-func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin string, stage *stages.Stage) (*verdict.Verdict, error) {
+func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin string, stage *stages.Stage, tally *attempt) (*verdict.Verdict, error) {
 	path, err := realMaelstrom()
 	if err != nil {
 		return nil, err
@@ -88,6 +88,11 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	valid, _ := theirs.Get(edn.Keyword("valid?"))
 	if !edn.Equal(valid, v.Results.Valid.MarshalEDN()) {
 		r.notes = append(r.notes, fmt.Sprintf("Maelstrom's own verdict is :valid? %s, ours is %s: one of the two is wrong", edn.String(valid), v.Results.Valid))
+	}
+	if tally != nil {
+		if r.standing, err = tally.add(t, v, runDir); err != nil {
+			return nil, err
+		}
 	}
 	a.print(r, o.json)
 	return v, nil

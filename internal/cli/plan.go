@@ -96,10 +96,7 @@ func referenceDir(s stages.Stage) (string, error) {
 // plan turns the flags into the tests that they describe: for a stage all its runs,
 // otherwise one.
 func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) ([]spec.Test, error) {
-	official := stage != nil
-	for _, name := range shaping {
-		official = official && !cmd.Flags().Changed(name)
-	}
+	official := stage != nil && !reshaped(cmd)
 	engine, err := t.chooseEngine(f)
 	if err != nil {
 		return nil, err
@@ -148,6 +145,12 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 		plan = append(plan, test)
 	}
 	return plan, nil
+}
+
+// reshaped reports whether options, other than the given ones, make the runs another
+// test than the stage's own.
+func reshaped(cmd *cobra.Command, but ...string) bool {
+	return slices.ContainsFunc(shaping, func(name string) bool { return cmd.Flags().Changed(name) && !slices.Contains(but, name) })
 }
 
 // checkFaults reports faults that an engine cannot inject.

@@ -76,7 +76,7 @@ func (a *app) shrinkTest(cmd *cobra.Command, f *testFlags, args []string, tries 
 		}
 		return interrupted(err)
 	}
-	v, err := a.runOne(ctx, f.output, &best, s.subject, s.stage)
+	v, err := a.runOne(ctx, f.output, &best, s.subject, s.stage, nil)
 	if err != nil {
 		return err
 	}

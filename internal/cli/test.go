@@ -108,13 +108,18 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 	defer subject.close()
 	worst := error(nil)
 	for count := range f.testCount {
+		var tally *attempt
+		if plan[0].Official {
+			tally = newAttempt(stage, f.store, len(plan))
+		}
 		for _, test := range plan {
+			test.Program = subject.sum
 			test.Seed += uint64(count) // after the largest seed comes 0
 			test.Command = repeat(a.words, test.Seed)
 			if test.Engine == engineMaelstrom { // it takes no seed
 				test.Seed, test.Command = 0, commandLine(a.words)
 			}
-			verdict, err := a.runOne(cmd.Context(), f.output, &test, subject, stage)
+			verdict, err := a.runOne(cmd.Context(), f.output, &test, subject, stage, tally)
 			if err != nil {
 				return err
 			}
@@ -129,12 +134,13 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 	return nil
 }
 
-// runOne runs one test, keeps it and prints its verdict.
-func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, stage *stages.Stage) (*verdict.Verdict, error) {
-	if t.Engine == engineMaelstrom {
-		return a.runMaelstrom(ctx, o, t, s.bin, stage)
-	}
+// runOne runs one test, keeps it and prints its verdict. It counts for the attempt,
+// which is nil where no medal can be earned.
+func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, stage *stages.Stage, tally *attempt) (*verdict.Verdict, error) {
 	t.Start = time.Now()
+	if t.Engine == engineMaelstrom {
+		return a.runMaelstrom(ctx, o, t, s.bin, stage, tally)
+	}
 	run, err := store.Create(o.store, t)
 	if err != nil {
 		return nil, err
@@ -152,6 +158,11 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	r := &report{Verdict: v, dir: run.Dir, pages: run.Dir, test: t, stage: stage, end: end}
 	if err := store.WriteResults(run.Dir, v.Results, r.extra()); err != nil {
 		return nil, err
+	}
+	if tally != nil {
+		if r.standing, err = tally.add(t, v, run.Dir); err != nil {
+			return nil, err
+		}
 	}
 	a.print(r, o.json)
 	return v, nil

@@ -32,6 +32,8 @@ type report struct {
 	stage *stages.Stage
 	end   *store.End
 	notes []string
+
+	standing *standing // after the last run of a stage that was passed, otherwise nil
 }
 
 // verdictError is the error that gives a verdict its exit code.
@@ -116,6 +118,9 @@ func (a *app) printJSON(r *report) {
 	m := append(edn.Map{{Key: "dir", Value: r.dir}, {Key: "outcome", Value: strings.ToLower(r.Outcome.String())}}, r.extra()...)
 	m = append(m, edn.Marshal(*r.Results).(edn.Map)...)
 	m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(r.Findings)})
+	if r.standing != nil {
+		m = append(m, r.standing.edn()...)
+	}
 	var text json.RawMessage = edn.ToJSON(m)
 	indented, err := json.MarshalIndent(text, "", "  ")
 	if err != nil {
@@ -158,6 +163,12 @@ func (a *app) printPlaces(r *report) {
 	if r.stage != nil && r.Incomplete == "" && !passed {
 		if hint := r.hint(); hint != "" {
 			t.printf("  hint     %s\n", strings.ReplaceAll(wrapText(hint, 100), "\n", "\n           "))
+		}
+	}
+	if s := r.standing; s != nil {
+		t.printf("  medal    %s\n", t.bold(s.Medal))
+		if s.Next != "" {
+			t.printf("  next     %s\n", strings.ReplaceAll(wrapText(s.next(), 100), "\n", "\n           "))
 		}
 	}
 	t.printf("  details  %s\n", r.dir)
@@ -381,13 +392,36 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// safeTable is a table whose cells, like the arguments of printf, do not reach the
+// terminal raw unless they are styled.
+type safeTable struct{ table.Writer }
+
+func (t safeTable) AppendHeader(row table.Row, c ...table.RowConfig) {
+	t.Writer.AppendHeader(safeRow(row), c...)
+}
+func (t safeTable) AppendRow(row table.Row, c ...table.RowConfig) {
+	t.Writer.AppendRow(safeRow(row), c...)
+}
+
+func safeRow(row table.Row) table.Row {
+	safe := make(table.Row, len(row))
+	for i, cell := range row {
+		if text, ok := cell.(styled); ok {
+			safe[i] = string(text)
+		} else {
+			safe[i] = printable(fmt.Sprint(cell))
+		}
+	}
+	return safe
+}
+
 // newTable returns a table in the plain style of the command.
-func (t *terminal) newTable() table.Writer {
+func (t *terminal) newTable() safeTable {
 	w := table.NewWriter()
 	w.SetOutputMirror(t.w)
 	style := table.StyleLight
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Format.Header = 0
 	w.SetStyle(style)
-	return w
+	return safeTable{w}
 }

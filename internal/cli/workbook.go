@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -20,20 +21,28 @@ func (a *app) list() *cobra.Command {
 	root, asJSON := "store", false
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the stages, with when each was last passed",
+		Short: "List the stages, when each was last passed, and the best medal",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			passes := store.Passes(root)
+			best, err := bestStandings(root, passes)
+			if err != nil {
+				return err
+			}
+			passed := map[string]time.Time{}
+			for _, p := range passes {
+				passed[p.Stage] = p.When
+			}
 			if asJSON {
-				return a.listJSON(passes)
+				return a.listJSON(passed, best)
 			}
 			t := a.out.newTable()
 			const width = 54 // so that the table fits 80 columns
 			t.AppendHeader(table.Row{"stage", "what it asks for", "last passed"})
 			for _, s := range stages.All() {
-				passed := "-"
-				if p, ok := passes[s.ID]; ok {
-					passed = p.When.Local().Format("2006-01-02 15:04")
+				result := styled("-")
+				if when, ok := passed[s.ID]; ok {
+					result = styled(when.Local().Format("2006-01-02 15:04")+"\n") + a.out.good(best[s.ID].Medal)
 				}
 				text := []string{string(a.out.bold(s.Title)), wrapOptions(s.Workload+" "+strings.Join(s.Flags, " "), width)}
 				for _, again := range s.Again {
@@ -42,7 +51,10 @@ func (a *app) list() *cobra.Command {
 				for _, c := range s.Criteria {
 					text = append(text, c.String())
 				}
-				t.AppendRow(table.Row{string(a.out.bold(s.ID)), strings.Join(text, "\n"), passed})
+				if own := best[s.ID]; own.Next != "" && own.Medal != "" {
+					text = append(text, wrapText(own.next(), width))
+				}
+				t.AppendRow(table.Row{a.out.bold(s.ID), styled(strings.Join(text, "\n")), result})
 			}
 			t.Render()
 			return nil
@@ -81,22 +93,24 @@ func wrapOptions(text string, width int) string {
 	return b.String()
 }
 
-func (a *app) listJSON(passes map[string]store.Pass) error {
+func (a *app) listJSON(passed map[string]time.Time, best map[string]standing) error {
 	type entry struct {
-		ID         string   `json:"id"`
-		Title      string   `json:"title"`
-		Goal       string   `json:"goal"`
-		Workload   string   `json:"workload"`
-		Flags      []string `json:"flags"`
-		Criteria   []string `json:"criteria"`
-		Hard       []string `json:"hard"` // the options of its hard mode
-		LastPassed string   `json:"last-passed,omitempty"`
+		ID         string    `json:"id"`
+		Title      string    `json:"title"`
+		Goal       string    `json:"goal"`
+		Workload   string    `json:"workload"`
+		Flags      []string  `json:"flags"`
+		Criteria   []string  `json:"criteria"`
+		Hard       []string  `json:"hard"` // the options of its hard mode
+		LastPassed string    `json:"last-passed,omitempty"`
+		Best       *standing `json:"best,omitempty"` // of all programs that passed
 	}
 	var out []entry
 	for _, s := range stages.All() {
-		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, ""}
-		if p, ok := passes[s.ID]; ok {
-			e.LastPassed = p.When.Format("2006-01-02T15:04:05Z07:00")
+		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, "", nil}
+		if when, ok := passed[s.ID]; ok {
+			own := best[s.ID]
+			e.LastPassed, e.Best = when.Format(time.RFC3339), &own
 		}
 		out = append(out, e)
 	}

@@ -296,7 +296,7 @@ func inStore(words []string, store string) []string {
 		}
 	}
 	switch words[1] {
-	case "test", "shrink", "list", "hint":
+	case "test", "shrink", "explore", "list", "hint":
 		return slices.Insert(words, 2, "--store", store)
 	case "replay":
 		if len(words) == 2 || strings.HasPrefix(words[2], "-") {

@@ -34,6 +34,7 @@ type Test struct {
 type Host struct {
 	Engine     string   `json:"engine"`
 	Solution   string   `json:"solution"`              // path of what is tested
+	Program    string   `json:"program,omitempty"`     // SHA-256, in hexadecimal, of what was built from it and of Args
 	Args       []string `json:"args,omitempty"`        // of a node
 	Race       bool     `json:"race,omitempty"`        // built with the race detector
 	CPUCost    Duration `json:"cpu-cost,omitempty"`    // of a message, for simulated nodes

@@ -58,8 +58,8 @@ func (r *Recorded) End() (*End, error) {
 		return nil, err
 	}
 	end := &End{}
-	if err := json.Unmarshal(text, end); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(r.Dir, EndJSON), err)
+	if err := decodeJSON(filepath.Join(r.Dir, EndJSON), text, end); err != nil {
+		return nil, err
 	}
 	return end, nil
 }

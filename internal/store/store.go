@@ -7,10 +7,12 @@
 //	    linearizable-KEY.html      lin-kv: the attempts to order the operations on a key
 //	    test.json                  what was run: options, seed, engine (see package spec)
 //	    end.json                   how the run ended, written last (see End)
+//	    pass.json                  that the stage was passed, with this run as the last one (see Pass)
 //	    run.log                    what the runner did
 //	    node-logs/n1.log           what each node printed on stderr
 //	    node-logs/n1.files/        what a simulated node wrote to files
 //	store/latest, store/WORKLOAD/latest   links to the newest run
+//	store/hard-mode/STAGE-PROGRAM.json    the seeds of hard mode that a program was tried with (see HardMode)
 package store
 
 import (
@@ -24,7 +26,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ const (
 	ResultsJSON = "results.json"
 	TestJSON    = "test.json"
 	EndJSON     = "end.json"
+	PassJSON    = "pass.json"
 	RunLog      = "run.log"
 	NodeLogs    = "node-logs"
 )
@@ -268,8 +270,8 @@ func Open(dir string) (*Recorded, error) {
 		return nil, err
 	}
 	r.Test = &spec.Test{}
-	if err := json.Unmarshal(text, r.Test); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, TestJSON), err)
+	if err := decodeJSON(filepath.Join(dir, TestJSON), text, r.Test); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -327,35 +329,4 @@ func RacyNodes(dir string) []string {
 		}
 	}
 	return racy
-}
-
-// Pass is a stage that was passed.
-type Pass struct {
-	Stage string
-	When  time.Time
-}
-
-// Passes returns the newest pass of every stage, with the challenge's own flags,
-// among the runs below root.
-func Passes(root string) map[string]Pass {
-	passes := map[string]Pass{}
-	paths, _ := filepath.Glob(filepath.Join(root, "*", "*", TestJSON))
-	sort.Strings(paths)
-	for _, path := range paths {
-		r, err := Open(filepath.Dir(path))
-		if err != nil || r.Test == nil || !r.Test.Official || r.Test.Stage == "" {
-			continue
-		}
-		var result struct {
-			Passed bool `json:"passed"`
-		}
-		text, err := os.ReadFile(filepath.Join(r.Dir, ResultsJSON))
-		if err != nil || json.Unmarshal(text, &result) != nil || !result.Passed {
-			continue
-		}
-		if old := passes[r.Test.Stage]; r.Test.Start.After(old.When) {
-			passes[r.Test.Stage] = Pass{r.Test.Stage, r.Test.Start}
-		}
-	}
-	return passes
 }

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,14 +214,79 @@ func TestPasses(t *testing.T) {
 	if len(Passes(root)) != 0 {
 		t.Error("an empty store has passes")
 	}
-	for _, text := range []string{`{"passed": false}`, `{"passed": true}`, `{"passed": tr`} {
+	for i, program := range []string{"a", "b", ""} {
 		r := create(t, root)
-		if err := os.WriteFile(filepath.Join(r.Dir, ResultsJSON), []byte(text), 0o666); err != nil {
+		if program == "" {
+			if err := os.WriteFile(filepath.Join(r.Dir, PassJSON), []byte(`{"stage": `), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		p := Pass{Stage: "3d", When: start.Add(time.Duration(-i) * time.Hour), Program: program, Figures: map[string]float64{"messages per operation": 2.5}}
+		if err := WritePass(r.Dir, p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if p := Passes(root); len(p) != 1 || !p["1"].When.Equal(start) {
-		t.Errorf("found %v, expected one pass of stage 1", p)
+	p := Passes(root)
+	if len(p) != 2 || p[0].Program != "b" || p[1].Program != "a" || p[1].Figures["messages per operation"] != 2.5 {
+		t.Errorf("found %+v, expected the passes of b and a, in the order of their times", p)
+	}
+}
+
+func TestHardMode(t *testing.T) {
+	root := t.TempDir()
+	add := func(program string, passed bool, seeds ...uint64) HardMode {
+		t.Helper()
+		outcomes := map[uint64]bool{}
+		for _, s := range seeds {
+			outcomes[s] = passed
+		}
+		h, err := AddHardMode(root, "3d", program, outcomes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	add("a", true, 3, 1, 0)
+	add("a", true, 5, 6)
+	if h := add("a", true, 2, 3); !slices.Equal(h.Passed, []Seeds{{0, 3}, {5, 6}}) || h.Count() != 6 {
+		t.Errorf("passed are %v, %d in all, expected 0 to 3 and 5 to 6", h.Passed, h.Count())
+	}
+	add("a", false, 2, 6)
+	h, err := ReadHardMode(root, "3d", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(h.Passed, []Seeds{{0, 1}, {3, 3}, {5, 5}}) || !slices.Equal(h.Failed, []uint64{2, 6}) {
+		t.Errorf("passed are %v and failed %v, expected 2 and 6 to have failed", h.Passed, h.Failed)
+	}
+	if h := add("a", true, 2, math.MaxUint64); !slices.Equal(h.Failed, []uint64{6}) || h.Count() != 6 {
+		t.Errorf("after seed 2 passed, failed are %v and %d passed", h.Failed, h.Count())
+	}
+	if h, err := ReadHardMode(root, "3d", "b"); err != nil || h.Count() != 0 {
+		t.Errorf("another program has %d seeds, %v", h.Count(), err)
+	}
+}
+
+// TestDamagedJSON checks that errors about files of the store name the place.
+func TestDamagedJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "end.json is damaged: 1:1: the JSON text ends too early",
+		"{\n \"ended\": ":       "end.json is damaged: 2:11: the JSON text ends too early",
+		`["complete"]`:          "end.json is damaged: expected an object",
+		`{"operations": "two"}`: `end.json is damaged: the field "operations" has a value of the wrong type, a string`,
+	} {
+		r := create(t, t.TempDir())
+		if err := os.WriteFile(filepath.Join(r.Dir, EndJSON), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		recorded, err := Open(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := recorded.End(); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: found the error %v, expected %s", text, err, want)
+		}
 	}
 }
 

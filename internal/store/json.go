@@ -1,0 +1,34 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"glomers/checkers/edn"
+)
+
+// decodeJSON reads a file that glomers itself wrote, and that may be damaged. The
+// error names the file and the place, or the field.
+func decodeJSON(path string, text []byte, into any) error {
+	value, err := edn.FromJSON(text)
+	var syntax *edn.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%s is damaged: %d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	if _, ok := value.(edn.Map); !ok {
+		return fmt.Errorf("%s is damaged: expected an object", path)
+	}
+	err = json.Unmarshal(text, into)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s is damaged: the field %q has a value of the wrong type, a %s", path, wrong.Field, wrong.Value)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return nil
+}
