@@ -13,9 +13,12 @@ import (
 func main() {
 	n := maelstrom.NewNode() // answers init by itself
 
+	// request: {"type": "generate", "msg_id": 1}
+	// answer:  {"type": "generate_ok", "in_reply_to": 1, "id": "any JSON value"}
 	n.Handle("generate", func(msg maelstrom.Message) error {
-		// TODO: answer generate_ok with an id, a string or a number.
-		// n.ID() is the id of this node.
+		// TODO: answer with a body made from scratch: n.Reply(msg, map[string]any{…}).
+		// What does this node have that no other node has? n.ID() is the name that
+		// init gave it. Handlers run concurrently, each in a goroutine of its own.
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "generate is still to do")
 	})
 

@@ -1,5 +1,8 @@
-// Wrong: it acknowledges every tenth value and forgets it.
+// Wrong: it acknowledges every tenth value and forgets it. It stands for any path
+// through a handler that answers broadcast_ok without having kept the value: an early
+// return, an error that is ignored, a queue that was full.
 // Caught by: lost
+// Command: glomers test 3a ./stages/3a-broadcast/broken/forgets --seed 1
 package main
 
 import (

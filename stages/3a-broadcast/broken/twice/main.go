@@ -1,5 +1,9 @@
-// Wrong: every tenth value is there twice.
+// Wrong: every tenth value is there twice. Its author thought of a list, to which
+// values are appended; a value that comes a second time is appended a second time.
+// The values are a set. The official check has fields for duplicates and never
+// fills them in.
 // Caught by: duplicates (strict)
+// Command: glomers test 3a ./stages/3a-broadcast/broken/twice --strict --seed 1
 package main
 
 import (

@@ -1,7 +1,9 @@
-// Wrong: one node forgets what came from its neighbours. The official check judges
-// the reads of all nodes together and passes it if the read that began last was
-// not that node's.
+// Wrong: one node passes on what comes from its neighbours and forgets it. Its author
+// thought that a pass means that every node has every value. The official check judges
+// the reads of all nodes together: a value is stable if the read that began last shows
+// it, and that was another node's.
 // Caught by: not-everywhere (strict)
+// Command: glomers test 3b ./stages/3b-broadcast/broken/one-forgets --strict --seed 1
 package main
 
 import (

@@ -1,5 +1,7 @@
-// Wrong: a value that a partition swallows is never sent again.
+// Wrong: a value that a partition swallows is never sent again. It is the solution of
+// stage 3b, whose author thought that what is sent arrives.
 // Caught by: lost
+// Command: glomers test 3c ./stages/3c-broadcast/broken/no-retry --seed 1
 package main
 
 import (
