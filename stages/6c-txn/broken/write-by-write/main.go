@@ -1,7 +1,7 @@
 // Wrong: the writes of a transaction are sent to the other nodes one by one. Its author
 // executes a transaction under one lock and thought that it is atomic. It is so on
 // its own node; others see it half done, with values that the transaction itself
-// replaced a moment later.
+// replaced a moment later. Read uncommitted allows that: it is a solution of stage 6b.
 // Caught by: G1b
 // Command: glomers test 6c ./stages/6c-txn/broken/write-by-write --seed 1
 package main
@@ -35,19 +35,27 @@ func (o op) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{o.f, o.key, o.value})
 }
 
-// timestamp is a Lamport clock with the node's id to make it unique.
+// timestamp is a Lamport clock with the node's id to make it unique, and counts the
+// writes of a transaction, so that of two to one key the later one stays.
 type timestamp struct {
-	Time int    `json:"time"`
-	Node string `json:"node"`
+	Time  int    `json:"time"`
+	Node  string `json:"node"`
+	Index int    `json:"index"`
 }
 
 func (t timestamp) less(u timestamp) bool {
-	return t.Time < u.Time || t.Time == u.Time && t.Node < u.Node
+	switch {
+	case t.Time != u.Time:
+		return t.Time < u.Time
+	case t.Node != u.Node:
+		return t.Node < u.Node
+	}
+	return t.Index < u.Index
 }
 
 // write is one write with the timestamp of its transaction.
 type write struct {
-	At    timestamp `json:"at"`
+	At    timestamp `json:"written"`
 	Key   int       `json:"key"`
 	Value *int      `json:"value"`
 }
@@ -115,13 +123,12 @@ func (s *server) execute(txn []op) error {
 		}
 	}
 	s.clock++
-	at := timestamp{s.clock, s.node.ID()}
 	for i := range txn {
 		switch o := &txn[i]; o.f {
 		case "r":
 			o.value = s.store[o.key].Value // nil if nobody wrote it
 		case "w":
-			w := write{at, o.key, o.value}
+			w := write{timestamp{s.clock, s.node.ID(), i}, o.key, o.value}
 			s.store[o.key] = w // no write on this node is later
 			for _, p := range s.peers {
 				p.pending = append(p.pending, w)
@@ -132,39 +139,35 @@ func (s *server) execute(txn []op) error {
 	return nil
 }
 
-// replicateTo sends a node what it has not acknowledged, again and again.
+// replicateTo sends a node one write after the other, each until it is acknowledged.
 func (s *server) replicateTo(p *peer) {
 	for {
 		s.mu.Lock()
 		for len(p.pending) == 0 {
 			p.some.Wait()
 		}
-		batch := p.pending[:1]
+		w := p.pending[0]
 		s.mu.Unlock()
 
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		_, err := s.node.SyncRPC(ctx, p.id, map[string]any{"type": "replicate", "writes": batch})
+		_, err := s.node.SyncRPC(ctx, p.id, map[string]any{"type": "replicate", "key": w.Key, "value": w.Value, "written": w.At})
 		cancel()
 		if err != nil {
 			continue
 		}
 		s.mu.Lock()
-		p.pending = p.pending[len(batch):]
+		p.pending = p.pending[1:]
 		s.mu.Unlock()
 	}
 }
 
-// replicate takes writes of another node. It may get them twice.
+// replicate takes a write of another node. It may get it twice.
 func (s *server) replicate(msg maelstrom.Message) error {
-	var body struct {
-		Writes []write `json:"writes"`
-	}
-	if err := json.Unmarshal(msg.Body, &body); err != nil {
+	var w write
+	if err := json.Unmarshal(msg.Body, &w); err != nil {
 		return err
 	}
-	for _, w := range body.Writes {
-		s.apply(w)
-	}
+	s.apply(w)
 	return s.node.Reply(msg, map[string]any{"type": "replicate_ok"})
 }
 
