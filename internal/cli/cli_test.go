@@ -8,11 +8,14 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"glomers/internal/sim/native/overlay"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +25,23 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/*.txtar. $NODE is the path of a node that behaves as
 // its first argument says.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata", nil) }
+
+// TestEngines runs testdata/engines/*.txtar with each engine that simulates, which
+// is $ENGINE there.
+func TestEngines(t *testing.T) {
+	for _, engine := range []string{engineWasm, engineNative} {
+		t.Run(engine, func(t *testing.T) {
+			if err := overlay.Supported(runtime.GOOS, runtime.GOARCH); engine == engineNative && err != nil {
+				t.Skip(err)
+			}
+			runScripts(t, filepath.Join("testdata", "engines"), map[string]string{"ENGINE": engine})
+		})
+	}
+}
+
+// runScripts runs the scripts in a directory with additional variables.
+func runScripts(t *testing.T, dir string, vars map[string]string) {
 	names := []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"}
 	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
 	if err != nil {
@@ -30,15 +49,21 @@ func TestScripts(t *testing.T) {
 	}
 	values := strings.Split(string(out), "\n")
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir: dir,
 		Condition: func(name string) (bool, error) {
-			if name != "wasi-libc" {
-				return false, fmt.Errorf("unknown condition %q", name)
+			switch name {
+			case "wasi-libc":
+				_, err := os.Stat("/usr/include/wasm32-wasi")
+				return err == nil, nil
+			case "native":
+				return overlay.Supported(runtime.GOOS, runtime.GOARCH) == nil, nil
 			}
-			_, err := os.Stat("/usr/include/wasm32-wasi")
-			return err == nil, nil
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Setup: func(env *testscript.Env) error {
+			for name, value := range vars {
+				env.Setenv(name, value)
+			}
 			for i, name := range names {
 				env.Setenv(name, values[i])
 			}

@@ -275,7 +275,7 @@ func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subje
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	return loadProgram(ctx, t, h.NodeMemory, scratch)
+	return loadProgram(ctx, t, h, scratch)
 }
 
 // plotDesigns draws messages against latency, with the limits of the stage.

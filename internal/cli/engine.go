@@ -18,6 +18,7 @@ import (
 	"glomers/internal/process"
 	"glomers/internal/runner"
 	"glomers/internal/sim"
+	"glomers/internal/sim/native"
 	"glomers/internal/sim/wasm"
 	"glomers/internal/solution"
 	"glomers/internal/spec"
@@ -26,12 +27,19 @@ import (
 
 // The values of --engine.
 const (
-	engineSim       = "sim"
+	engineSim       = "sim" // one of the next two; today always engineWasm
+	engineNative    = "native"
+	engineWasm      = "wasm"
 	engineProcess   = "process"
 	engineMaelstrom = "maelstrom"
 )
 
-var engines = []string{engineSim, engineProcess, engineMaelstrom}
+var engines = []string{engineSim, engineNative, engineWasm, engineProcess, engineMaelstrom}
+
+// simulates reports whether an engine runs nodes in virtual time.
+func simulates(engine string) bool {
+	return engine == engineSim || engine == engineNative || engine == engineWasm
+}
 
 // chooseEngine returns the engine for a target: sim for what can be simulated,
 // unless the user wants another.
@@ -39,11 +47,11 @@ func (t target) chooseEngine(f *testFlags) (string, error) {
 	switch {
 	case f.Race && (t.bin != "" || t.wasm != ""):
 		return "", errors.New("--race needs a Go package to build; build the executable with go build -race instead")
-	case f.Race && f.Engine == engineSim:
-		return "", errors.New("--race needs --engine process: a simulated node runs one instruction after the other, so that no race can be seen")
-	case t.bin != "" && f.Engine == engineSim:
-		return "", fmt.Errorf("--engine sim cannot run the executable %s; give it a Go package, or a module for wasip1 with --wasm", t.bin)
-	case t.wasm != "" && f.Engine != "" && f.Engine != engineSim:
+	case f.Race && (f.Engine == engineSim || f.Engine == engineWasm):
+		return "", errors.New("--race needs --engine native or process: the race detector does not exist for WebAssembly")
+	case t.bin != "" && simulates(f.Engine):
+		return "", fmt.Errorf("--engine %s cannot run the executable %s; give it a Go package, or a module for wasip1 with --wasm", f.Engine, t.bin)
+	case t.wasm != "" && f.Engine != "" && f.Engine != engineSim && f.Engine != engineWasm:
 		return "", fmt.Errorf("--engine %s cannot run the WebAssembly module %s; --engine sim can", f.Engine, t.wasm)
 	case f.Engine != "":
 		return f.Engine, nil
@@ -55,9 +63,15 @@ func (t target) chooseEngine(f *testFlags) (string, error) {
 
 // subject is a target that is ready to run, any number of times.
 type subject struct {
-	bin     string        // for the engines that run executables,
-	program *wasm.Program // and for the simulation
-	sum     string        // see spec.Host.Program
+	bin     string  // for the engines that run executables,
+	program program // and for the simulation
+	sum     string  // see spec.Host.Program
+}
+
+// program is what simulated nodes run.
+type program interface {
+	sim.Program
+	Close(context.Context) error
 }
 
 // prepare builds a target for an engine. Executables are built below dir.
@@ -69,8 +83,8 @@ func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*
 		})
 		defer note.Stop()
 	}
-	if h.Engine == engineSim {
-		return loadProgram(ctx, t, h.NodeMemory, dir)
+	if simulates(h.Engine) {
+		return loadProgram(ctx, t, h, dir)
 	}
 	var bin string
 	var err error
@@ -114,8 +128,11 @@ func (s *subject) close() {
 
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
-func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*subject, error) {
+func loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
 	cache := cacheDir(dir)
+	if h.Engine == engineNative {
+		return loadNative(ctx, t, h, cache)
+	}
 	module := t.wasm
 	if module == "" {
 		var err error
@@ -123,12 +140,29 @@ func loadProgram(ctx context.Context, t target, memoryMiB int, dir string) (*sub
 			return nil, err
 		}
 	}
-	program, err := wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(memoryMiB)<<20)
+	program, err := wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(h.NodeMemory)<<20)
 	if err != nil {
 		return nil, err
 	}
 	sum, err := sumOf(module, t.args)
 	return &subject{program: program, sum: sum}, err
+}
+
+// loadNative builds a target for native simulation.
+func loadNative(ctx context.Context, t target, h spec.Host, cache string) (*subject, error) {
+	bin, err := solution.BuildNative(ctx, t.dir, filepath.Join(cache, "build"), h.Race)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := sumOf(bin, t.args)
+	if err != nil {
+		return nil, err
+	}
+	program, err := native.Load(bin, native.Options{Memory: int64(h.NodeMemory) << 20})
+	if err != nil {
+		return nil, err
+	}
+	return &subject{program: program, sum: sum}, nil
 }
 
 // cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's

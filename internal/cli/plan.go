@@ -136,7 +136,7 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 			return nil, err
 		}
 		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
-		if engine != engineSim {
+		if !simulates(engine) {
 			test.CPUCost, test.NodeMemory = 0, 0
 		}
 		if stage != nil {
@@ -183,7 +183,7 @@ func title(t *spec.Test, stage *stages.Stage) string {
 
 // needSim reports a test that a command can do with simulated nodes only.
 func needSim(cmd *cobra.Command, plan []spec.Test) error {
-	if engine := plan[0].Engine; engine != engineSim {
+	if engine := plan[0].Engine; !simulates(engine) {
 		return fmt.Errorf("%s needs simulated nodes, and the engine is %s: give it a Go package, or a module for wasip1 with --wasm", strings.TrimSpace(cmd.CommandPath()), engine)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (a *app) replay() *cobra.Command {
 			if r.test == nil {
 				return fmt.Errorf("%s has no %s, so it is not a run of glomers; glomers check can read it", path, store.TestJSON)
 			}
-			if r.test.Engine == engineSim {
+			if simulates(r.test.Engine) {
 				if err := a.repeatRun(cmd.Context(), r, logStderr); err != nil {
 					return err
 				}

@@ -227,7 +227,7 @@ func (r *report) remarks() []string {
 
 // nextSteps are commands that tell more about a run that failed.
 func (r *report) nextSteps() []string {
-	if r.test.Engine != engineSim {
+	if !simulates(r.test.Engine) {
 		return nil
 	}
 	command := "replay"

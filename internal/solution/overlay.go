@@ -89,7 +89,10 @@ func goRoot(ctx context.Context, dir, out string) (root string, env []string, er
 	if rel, err := filepath.Rel(answer.GOMODCACHE, answer.GOROOT); err != nil || !filepath.IsLocal(rel) {
 		return answer.GOROOT, nil, nil
 	}
-	link := filepath.Join(out, "goroot")
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return "", nil, err
+	}
+	link := filepath.Join(out, filepath.Base(answer.GOROOT))
 	if target, err := os.Readlink(link); err != nil || target != answer.GOROOT {
 		os.Remove(link)
 		if err := os.Symlink(answer.GOROOT, link); err != nil {

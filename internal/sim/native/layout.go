@@ -1,0 +1,52 @@
+//go:build linux && (amd64 || arm64)
+
+package native
+
+import "unsafe"
+
+// Sizes of the memory that host and node share: a header, what was written to the
+// node's stdin, and what it printed. overlay/source/runtime.go.txt has the same.
+const (
+	headerSize = 4096
+	inSize     = 256 << 10
+	outSize    = 256 << 10
+)
+
+// What a node reports.
+const (
+	reportIdle     = 1 // nothing can run before the deadline or input
+	reportFull     = 2 // the output does not fit
+	reportOverflow = 3 // it needs more memory than it may have; it exits
+)
+
+// header is the beginning of the shared memory.
+type header struct {
+	// The host writes these.
+	clock  int64 // nanoseconds since the beginning of the run; the node may move it on
+	wall   int64 // what the wall clock shows at clock 0, in Unix nanoseconds
+	epoch  int64 // the time of all files, in Unix nanoseconds
+	memory uint64
+	pid    uint64
+	yields uint64 // of 1<<32 places where a goroutine could give way, how many it does
+	seed   [32]byte
+	inLen  uint64
+
+	// The node writes these.
+	inPos    uint64 // how much of the input it has read
+	outLen   uint64
+	deadline int64 // on clock, -1 for none
+	waiting  uint64
+	report   uint64
+
+	root [2048]byte // the directory that is the node's root, ended by 0
+}
+
+var _ [headerSize - unsafe.Sizeof(header{})]byte
+
+// frameHead is the size of what precedes a text that the node printed: length and
+// stream as 32 bits, and the time as 64 bits. The text is padded to a multiple of
+// frameAlign.
+const (
+	frameHead  = 16
+	frameAlign = 8
+)

@@ -1,0 +1,114 @@
+package overlay
+
+import _ "embed"
+
+//go:embed source/runtime.go.txt
+var runtimeSource string
+
+//go:embed source/filter.go.txt
+var filterSource string
+
+//go:embed source/filter_amd64.go.txt
+var filterAMD64 string
+
+//go:embed source/filter_arm64.go.txt
+var filterARM64 string
+
+//go:embed source/sync.go.txt
+var syncSource string
+
+//go:embed source/syscall.go.txt
+var syscallSource string
+
+// additions are files that the standard library does not have.
+func additions(goarch string) map[string]string {
+	numbers := filterAMD64
+	if goarch == "arm64" {
+		numbers = filterARM64
+	}
+	return map[string]string{
+		"runtime/glomers.go":         runtimeSource,
+		"runtime/glomers_filter.go":  filterSource,
+		"runtime/glomers_numbers.go": numbers,
+		"syscall/glomers.go":         syscallSource,
+		"sync/glomers.go":            syncSource,
+	}
+}
+
+// edits are the places where the standard library calls the additions.
+func edits(goarch string) []edit {
+	all := []edit{
+		// Idle time belongs to the host.
+		replace("runtime/lock_futex.go", "func beforeIdle(int64, int64) (*g, bool) {\n\treturn nil, false\n}", "func beforeIdle(now, pollUntil int64) (*g, bool) {\n\treturn glomersBeforeIdle(pollUntil)\n}"),
+
+		// So does time.
+		replace("runtime/time_nofake.go", "return nanotime1()", "return glomersNanotime()"),
+		replace("runtime/time.go", "\treturn nanotime()\n", "\treturn glomersLookNano()\n"),
+		replace("runtime/time.go", "\treturn time_now()\n", "\tglomersPoll()\n\treturn time_now()\n"),
+
+		// Programs that wait by asking again and again.
+		replace("runtime/proc.go", "func Gosched() {\n", "func Gosched() {\n\tglomersPoll()\n"),
+		replace("runtime/chan.go", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n\tglomersPoll()\n"),
+		replace("runtime/chan.go", "func selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool) {\n", "func selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool) {\n\tglomersPoll()\n"),
+		pattern("runtime/select.go", `func selectgo\(.*\) \(int, bool\) \{\n`, "$0\tif !block {\n\t\tglomersPoll()\n\t}\n\tglomersYield()\n"),
+
+		// Places where a goroutine may give way.
+		pattern("runtime/chan.go", `func chansend1\(.*\) \{\n`, "$0\tglomersYield()\n"),
+		pattern("runtime/chan.go", `func chanrecv1\(.*\) \{\n`, "$0\tglomersYield()\n"),
+		pattern("runtime/chan.go", `func chanrecv2\(.*\) \(received bool\) \{\n`, "$0\tglomersYield()\n"),
+		replace("sync/mutex.go", "func (m *Mutex) Lock() {\n", "func (m *Mutex) Lock() {\n\tglomersYield()\n"),
+		replace("sync/rwmutex.go", "func (rw *RWMutex) RLock() {\n", "func (rw *RWMutex) RLock() {\n\tglomersYield()\n"),
+
+		// One goroutine at a time, and none is interrupted by real time.
+		replace("runtime/proc.go", `const haveSysmon = GOARCH != "wasm"`, "const haveSysmon = false"),
+		// No goroutine is bound to a thread, as main is while a program begins: how soon
+		// a thread is free again is up to the system, and each new one takes memory.
+		replace("runtime/proc.go", "func dolockOSThread() {\n", "func dolockOSThread() {\n\tif glomersOneThread {\n\t\treturn\n\t}\n"),
+		replace("runtime/debug.go", `if GOARCH == "wasm" && n > 1 {`, "if n > 1 {"),
+		pattern("runtime/os_linux.go", `func (?:getCPUCount|getproccount)\(\) int32 \{\n`, "$0\treturn 1\n}\n\nfunc glomersCPUCount() int32 {\n"),
+
+		// All randomness comes from the seed.
+		replace("runtime/rand.go", "seed := &globalRand.seed\n", "seed := &globalRand.seed\n\tstartupRand = glomersInit()\n"),
+		// The runtime keeps a generator per thread, and which thread runs a goroutine, or
+		// how many there are, is up to the system. So all share one.
+		replace("runtime/rand.go", "\tc := &mp.chacha8\n", "\tc := &m0.chacha8\n"),
+		replace("runtime/rand.go", "\tmp.cheaprand = rand()\n", "\tmp.cheaprand = seed[0] | 1\n"),
+		replace("runtime/select.go", "cheaprandn(uint32(norder + 1))", "glomersRandn(uint32(norder + 1))"),
+		replace("runtime/time.go", "t.rand = cheaprand()", "t.rand = glomersRand32()"),
+		each("runtime/proc.go", 2, "cheaprandn(i + 1)", "glomersRandn(i + 1)"),
+		pattern("runtime/vgetrandom_linux.go", `func vgetrandom\(p \[\]byte, flags uint32\) \(ret int, supported bool\) \{\n`, "$0\tif glomers.page != nil {\n\t\tglomersRandom(p)\n\t\treturn len(p), true\n\t}\n"),
+
+		// Standard input and output.
+		replace("runtime/time_nofake.go", "func write(fd uintptr, p unsafe.Pointer, n int32) int32 {\n", "func write(fd uintptr, p unsafe.Pointer, n int32) int32 {\n\tif fd == 1 || fd == 2 {\n\t\treturn glomersWrite(fd, noescape(p), n)\n\t}\n"),
+		replace("syscall/syscall_unix.go", "\tn, err = read(fd, p)\n", "\tif fd == 0 {\n\t\tn = glomersRead(p)\n\t} else {\n\t\tn, err = read(fd, p)\n\t}\n"),
+		replace("syscall/syscall_unix.go", "\t\tn, err = write(fd, p)\n", "\t\tif fd == 1 || fd == 2 {\n\t\t\tn = glomersWrite(fd, p)\n\t\t} else {\n\t\t\tn, err = write(fd, p)\n\t\t}\n"),
+
+		// Memory.
+		pattern("runtime/mheap.go", `func \(h \*mheap\) grow\(npage uintptr\) \(uintptr, bool\) \{\n`, "$0\tglomersGrow(npage * pageSize)\n"),
+
+		// System calls, except those that the runtime makes for itself.
+		pattern("syscall/syscall_linux.go", `\tr1, r2, errno = (\w+)\.Syscall6\(trap, a1, a2, a3, a4, a5, a6\)\n`, `	call := [7]uintptr{trap, a1, a2, a3, a4, a5, a6}
+	if result, failed, done := glomersEnter(&call); done {
+		return result, 0, Errno(failed)
+	}
+	r1, r2, errno = $1.Syscall6(call[0], call[1], call[2], call[3], call[4], call[5], call[6])
+	glomersLeave(&call, errno)
+`),
+		replace("syscall/exec_unix.go", "\tvar wstatus WaitStatus\n\n\tif attr == nil {\n", "\tvar wstatus WaitStatus\n\n\tif glomersAlone {\n\t\treturn 0, glomersNoProcesses\n\t}\n\tif attr == nil {\n"),
+		replace("syscall/syscall_unix.go", "func (e Errno) Error() string {\n", "func (e Errno) Error() string {\n\tif text := glomersError(e); text != \"\" {\n\t\treturn text\n\t}\n"),
+		replace("syscall/zsyscall_linux_"+goarch+".go", "func Getpid() (pid int) {\n", "func Getpid() (pid int) {\n\tif pid := glomersPID(); pid != 0 {\n\t\treturn pid\n\t}\n"),
+
+		// A node gets no signals. The goroutine that waits for them would occupy a
+		// thread.
+		replace("os/signal/signal_unix.go", "\tfor {\n\t\tprocess(syscall.Signal(signal_recv()))\n\t}\n", "\tselect {}\n"),
+	}
+	if goarch == "amd64" {
+		return append(all,
+			replace("runtime/timeasm.go", "func time_now() (sec int64, nsec int32, mono int64)\n", "func time_now() (sec int64, nsec int32, mono int64) {\n\treturn glomersNow()\n}\n"),
+			pattern("runtime/time_linux_amd64.s", `(?s)TEXT time·now<ABIInternal>.*`, ""),
+			replace("syscall/syscall_linux_amd64.go", "\terrno := gettimeofday(tv)\n", "\terrno := glomersTime(tv)\n"),
+			replace("syscall/syscall_linux_amd64.go", "\terrno := gettimeofday(&tv)\n", "\terrno := glomersTime(&tv)\n"),
+		)
+	}
+	return append(all, replace("runtime/timestub.go", "\tsec, nsec = walltime()\n\treturn sec, nsec, nanotime()\n", "\treturn glomersNow()\n"))
+}

@@ -1,0 +1,168 @@
+//go:build linux && (amd64 || arm64)
+
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"glomers/internal/sim"
+)
+
+// Program is an executable, of which any number of nodes can run at a time.
+type Program struct {
+	path   string
+	memory int64
+	env    []string // in addition to that of every node
+
+	starts   chan start
+	watchdog *watchdog
+	stdin    *os.File // what the system sees as stdin of every node,
+	stdout   *os.File // and as stdout and stderr: a pipe that nobody uses
+
+	close sync.Once
+}
+
+// start is a request to start a process.
+type start struct {
+	cmd    *exec.Cmd
+	result chan<- error
+}
+
+// Options configure a program.
+type Options struct {
+	Memory int64    // the most that a node may have, in bytes
+	Env    []string // variables that nodes find in addition to their own
+	// CPUPerStep is how much CPU time a node may use between two waits; 0 for
+	// DefaultCPUPerStep.
+	CPUPerStep time.Duration
+}
+
+// DefaultCPUPerStep is far above what a step needs, which is some microseconds.
+const DefaultCPUPerStep = 10 * time.Second
+
+// Load returns the program in a file that was built with the edits of package
+// overlay.
+func Load(path string, o Options) (*Program, error) {
+	if o.CPUPerStep == 0 {
+		o.CPUPerStep = DefaultCPUPerStep
+	}
+	stdin, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{path: path, memory: o.Memory, env: o.Env, starts: make(chan start), watchdog: newWatchdog(o.CPUPerStep), stdin: stdin, stdout: stdout}
+	go p.startProcesses()
+	return p, nil
+}
+
+// startProcesses starts processes from a thread that lives as long as the
+// program. The parent-death signal is sent when the thread that started a process
+// ends, and Go is free to end threads.
+func (p *Program) startProcesses() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for s := range p.starts {
+		s.result <- s.cmd.Start()
+	}
+}
+
+// start starts a process.
+func (p *Program) start(cmd *exec.Cmd) error {
+	result := make(chan error)
+	p.starts <- start{cmd, result}
+	return <-result
+}
+
+// Close frees the program. Its nodes must have been killed.
+func (p *Program) Close(context.Context) error {
+	p.close.Do(func() {
+		close(p.starts)
+		p.watchdog.stop()
+		p.stdin.Close()
+		p.stdout.Close()
+	})
+	return nil
+}
+
+// machine is the machine of a node: the program, and a directory.
+type machine struct {
+	program *Program
+	root    string
+}
+
+// Machine returns a machine with an empty disk.
+func (p *Program) Machine(string) (sim.Machine, error) {
+	root, err := os.MkdirTemp("", "glomers-node-")
+	if err != nil {
+		return nil, err
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o777); err != nil {
+		return nil, err
+	}
+	return &machine{p, root}, nil
+}
+
+// Files yields the files that are not empty.
+func (m *machine) Files() iter.Seq2[string, io.Reader] {
+	return func(yield func(string, io.Reader) bool) {
+		var paths []string
+		filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				paths = append(paths, path)
+			}
+			return nil // what cannot be read is not kept
+		})
+		slices.Sort(paths)
+		for _, path := range paths {
+			if !m.yieldFile(path, yield) {
+				return
+			}
+		}
+	}
+}
+
+// yieldFile yields a file, if it is not empty, and reports whether to go on.
+func (m *machine) yieldFile(path string, yield func(string, io.Reader) bool) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() == 0 {
+		return true
+	}
+	return yield(path[len(m.root):], f)
+}
+
+// Close frees the disk.
+func (m *machine) Close() error {
+	err := os.RemoveAll(m.root)
+	if errors.Is(err, fs.ErrPermission) { // the node took its own rights away
+		filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, _ error) error {
+			if entry != nil && entry.IsDir() {
+				os.Chmod(path, 0o700)
+			}
+			return nil
+		})
+		err = os.RemoveAll(m.root)
+	}
+	if err != nil {
+		return fmt.Errorf("remove the files of a node: %w", err)
+	}
+	return nil
+}

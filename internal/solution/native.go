@@ -1,0 +1,140 @@
+package solution
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	stdlib "glomers/internal/sim/native/overlay"
+)
+
+// An UnavailableError says why a package cannot be built for native simulation.
+type UnavailableError struct {
+	Dir string
+	Err error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("cannot simulate %s natively: %v", e.Dir, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// BuildNative compiles the Go package in dir, or a single Go file, for native simulation, with
+// the race detector or without, and returns the path of the executable. It is kept
+// below cache. If the toolchain or the system does not allow it, the error is an
+// *UnavailableError.
+func BuildNative(ctx context.Context, dir, cache string, race bool) (string, error) {
+	if err := checkSource(dir); err != nil {
+		return "", err
+	}
+	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
+		return "", &UnavailableError{dir, err}
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(cache, 0o777); err != nil {
+		return "", err
+	}
+	suffix, flags := ".native", []string{"-trimpath", "-buildvcs=false"}
+	if race {
+		suffix, flags = ".race", append(flags, "-race")
+	}
+	id := sha256.Sum256([]byte(abs))
+	kept := filepath.Join(cache, fmt.Sprintf("%s-%x%s", filepath.Base(abs), id[:6], suffix))
+	unlock, err := lockedfile.MutexAt(kept + ".lock").Lock() // against a build of the same package at the same time
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	list, env, err := nativeOverlay(ctx, dir, cache)
+	if err != nil {
+		return "", err
+	}
+	env = append(env, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	return kept, build(ctx, dir, kept, env, append(flags, "-overlay="+list)...)
+}
+
+// nativeOverlay writes the file for -overlay that package overlay's edits need, and
+// returns it with the environment of the build.
+func nativeOverlay(ctx context.Context, dir, cache string) (path string, env []string, err error) {
+	in := dir
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		in = filepath.Dir(dir)
+	}
+	links := filepath.Join(cache, "toolchains")
+	root, env, err := goRoot(ctx, in, links)
+	if err != nil {
+		return "", nil, err
+	}
+	files, err := stdlib.Files(root, runtime.GOARCH)
+	var mismatch *stdlib.MismatchError
+	if errors.As(err, &mismatch) {
+		return "", nil, &UnavailableError{dir, err}
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	paths := slices.Sorted(maps.Keys(files))
+	sum := sha256.New()
+	for _, p := range paths {
+		fmt.Fprintf(sum, "%s %d\n%s", p, len(files[p]), files[p])
+	}
+	out := filepath.Join(cache, fmt.Sprintf("overlay-%x", sum.Sum(nil)[:8]))
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return "", nil, err
+	}
+	replaced := map[string]string{}
+	for i, p := range paths {
+		edited := filepath.Join(out, fmt.Sprintf("%d-%s", i, filepath.Base(p)))
+		if err := writeOnce(edited, files[p]); err != nil {
+			return "", nil, err
+		}
+		replaced[p] = edited
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(out, "overlay.json")
+	return path, env, writeOnce(path, text)
+}
+
+// writeOnce writes a file that may exist with the same content, and may be read
+// by others at this time.
+func writeOnce(path string, text []byte) error {
+	old, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "new-")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(text)
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(temp.Name())
+	}
+	return err
+}
