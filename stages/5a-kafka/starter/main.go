@@ -9,12 +9,28 @@ import (
 	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
 )
 
+// The messages, by example, without msg_id and in_reply_to. A client sends, and the
+// node answers:
+//
+//	{"type":"send","key":"0","msg":2}
+//	{"type":"send_ok","offset":1}
+//
+//	{"type":"poll","offsets":{"0":0,"1":3}}
+//	{"type":"poll_ok","msgs":{"0":[[0,1],[1,2]],"1":[]}}
+//
+//	{"type":"commit_offsets","offsets":{"0":1}}
+//	{"type":"commit_offsets_ok"}
+//
+//	{"type":"list_committed_offsets","keys":["0","1"]}
+//	{"type":"list_committed_offsets_ok","offsets":{"0":1}}
+
 func main() {
 	n := maelstrom.NewNode() // answers init by itself
 
 	n.Handle("send", func(msg maelstrom.Message) error {
 		// TODO: append body.msg to the log of body.key.
 		// Answer send_ok with its offset.
+		// TODO: handlers run at the same time. What must not happen in between?
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "send is still to do")
 	})
 

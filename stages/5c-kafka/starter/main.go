@@ -10,18 +10,38 @@ import (
 	maelstrom "github.com/jepsen-io/maelstrom/demo/go"
 )
 
+// The messages, by example, without msg_id and in_reply_to. A client sends, and the
+// node answers:
+//
+//	{"type":"send","key":"0","msg":2}
+//	{"type":"send_ok","offset":1}
+//
+//	{"type":"poll","offsets":{"0":0,"1":3}}
+//	{"type":"poll_ok","msgs":{"0":[[0,1],[1,2]],"1":[]}}
+//
+//	{"type":"commit_offsets","offsets":{"0":1}}
+//	{"type":"commit_offsets_ok"}
+//
+//	{"type":"list_committed_offsets","keys":["0","1"]}
+//	{"type":"list_committed_offsets_ok","offsets":{"0":1}}
+//
+// Between nodes any message is yours to invent, as long as its type is none of these
+// or means the same.
+
 func main() {
 	n := maelstrom.NewNode() // answers init by itself
 
 	n.Handle("send", func(msg maelstrom.Message) error {
 		// TODO: append body.msg to the log of body.key.
 		// Answer send_ok with its offset.
+		// TODO: which node owns this key? What if it is the other one?
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "send is still to do")
 	})
 
 	n.Handle("poll", func(msg maelstrom.Message) error {
 		// TODO: body.offsets maps keys to offsets. Answer poll_ok with msgs, a map of
 		// keys to lists of [offset, message], from that offset on and without gaps.
+		// TODO: how can this be answered without asking the other node?
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "poll is still to do")
 	})
 
