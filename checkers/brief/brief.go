@@ -48,21 +48,37 @@ func decode[T ~string | ~[]byte](s T) (rune, int) {
 // Around returns at most max runes of s, those around byte offset at: the place
 // that a message is about. Both ends are marked if something was left out there.
 func Around[T ~string | ~[]byte](s T, at, max int) string {
-	start := min(at, len(s))
+	start := aroundStart(s, at, max)
+	if start == 0 {
+		return Text(s, max)
+	}
+	return ellipsis + Text(s[start:], max-1)
+}
+
+// QuoteAround is Around in double quotes, with Go's escapes for what cannot be
+// printed. The ellipses are outside of the quotes.
+func QuoteAround[T ~string | ~[]byte](s T, at, max int) string {
+	start := aroundStart(s, at, max)
+	if start == 0 {
+		return Quote(s, max)
+	}
+	return ellipsis + Quote(s[start:], max-1)
+}
+
+// aroundStart returns where the runes around byte offset at begin.
+func aroundStart[T ~string | ~[]byte](s T, at, length int) int {
+	start := min(max(at, 0), len(s))
 	for start > 0 && start < len(s) && !utf8.RuneStart(s[start]) {
 		start--
 	}
-	for range max / 2 {
+	for range length / 2 {
 		if start == 0 {
 			break
 		}
 		_, size := utf8.DecodeLastRuneInString(string(s[start-min(start, utf8.UTFMax) : start]))
 		start -= size
 	}
-	if start == 0 {
-		return Text(s, max)
-	}
-	return ellipsis + Text(s[start:], max-1)
+	return start
 }
 
 // Quote is Text in double quotes, with Go's escapes for what cannot be printed.

@@ -72,3 +72,27 @@ func TestJSONKeepsMembers(t *testing.T) {
 		t.Errorf("an array is shortened to %s", got)
 	}
 }
+
+func TestQuoteAround(t *testing.T) {
+	long := strings.Repeat("é\x1b", 500) + "here" + strings.Repeat("x", 500)
+	for _, test := range []struct {
+		at         int
+		text       string
+		start, end string
+	}{
+		{0, "", `"é\x1b`, `"…`},
+		{-5, "", `"é`, `"…`},
+		{strings.Index(long, "here"), "here", `…"`, `"…`},
+		{strings.Index(long, "here") - 500*3/2 + 1, "", `…"`, `"…`}, // within a rune
+		{len(long), "xxx", `…"`, `x"`},
+		{len(long) + 9, "xxx", `…"`, `x"`},
+	} {
+		got := QuoteAround(long, test.at, 100)
+		if !strings.HasPrefix(got, test.start) || !strings.HasSuffix(got, test.end) || !strings.Contains(got, test.text) || !utf8.ValidString(got) {
+			t.Errorf("around %d: %s", test.at, got)
+		}
+	}
+	if got := QuoteAround("short\n", 3, 100); got != `"short\n"` {
+		t.Errorf("around the middle of a short text: %s", got)
+	}
+}

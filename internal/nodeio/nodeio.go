@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"strings"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/journal"
 )
 
@@ -103,10 +104,10 @@ func errTooMuch(stream string) error {
 // name is an error, too.
 func Deliver(node string, m journal.Message, receive func(journal.Message) error) error {
 	if m.Src != node {
-		return fmt.Errorf(`printed a message whose "src" is %q, not its own id: %s`, m.Src, Excerpt(m.Append(nil), 0))
+		return fmt.Errorf(`printed a message whose "src" is %q, not its own id: %s`, m.Src, brief.Quote(m.Append(nil), shown))
 	}
 	if err := receive(m); err != nil {
-		return fmt.Errorf("printed a message that cannot be delivered: %w: %s", err, Excerpt(m.Append(nil), 0))
+		return fmt.Errorf("printed a message that cannot be delivered: %w: %s", err, brief.Quote(m.Append(nil), shown))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/journal"
 )
 
@@ -29,26 +30,19 @@ type stream struct {
 
 const (
 	keptLines = 32  // of each stream
-	keptWidth = 500 // bytes of each kept line
+	keptWidth = 500 // runes of each kept line
 	crashSize = 12  // lines of a crash report
+	shown     = 200 // runes of a line that an error quotes
 )
 
 // add counts a line with its line feed, and reports whether the stream is
 // within its limit.
 func (s *stream) add(line []byte) bool {
-	if s.last = append(s.last, cut(line)); len(s.last) > keptLines {
+	if s.last = append(s.last, brief.Text(line, keptWidth)); len(s.last) > keptLines {
 		s.last = s.last[1:]
 	}
 	s.bytes += len(line) + 1
 	return s.bytes <= MaxOutput
-}
-
-// cut returns the beginning of a line, with an ellipsis for the rest.
-func cut(line []byte) string {
-	if len(line) <= keptWidth {
-		return string(line)
-	}
-	return string(line[:runeStart(line, keptWidth)]) + "…"
 }
 
 // Message parses a line that the node printed on stdout. The line has no space
@@ -64,9 +58,9 @@ func (o *Output) Message(line []byte) (journal.Message, error) {
 	if err != nil {
 		const advice = "stdout is for messages only, print everything else on stderr"
 		if line[0] == '{' {
-			return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s", err, Excerpt(line, faultOffset(err)))
+			return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s", err, brief.QuoteAround(line, faultOffset(err), shown))
 		}
-		return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s; %s", err, Excerpt(line, faultOffset(err)), advice)
+		return m, fmt.Errorf("printed a line on stdout that is not a message: %w: %s; %s", err, brief.QuoteAround(line, faultOffset(err), shown), advice)
 	}
 	return m, nil
 }
@@ -89,7 +83,7 @@ func (o *Output) Stderr(line []byte) error {
 	// The end of a long crash report pushes its beginning, which says what
 	// happened, out of the last lines; so the beginning is kept apart.
 	if len(o.crash) == 0 && beginsCrash(line) || len(o.crash) > 0 && len(o.crash) < crashSize {
-		o.crash = append(o.crash, cut(line))
+		o.crash = append(o.crash, brief.Text(line, keptWidth))
 	}
 	if !o.misplaced && bytes.HasPrefix(line, []byte("{")) {
 		_, err := journal.Parse(line)

@@ -1,7 +1,6 @@
 package nodeio
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -29,38 +28,4 @@ func Printable(text string) string {
 		i += size
 	}
 	return b.String()
-}
-
-// excerptBytes is how much of a line Excerpt shows.
-const excerptBytes = 200
-
-// Excerpt quotes a line in Go's notation. Of a long line it shows the part
-// around the byte at the given offset, with an ellipsis where something is left
-// out. It does not cut characters in two.
-func Excerpt(line []byte, offset int) string {
-	if len(line) <= excerptBytes {
-		return fmt.Sprintf("%q", line)
-	}
-	offset = min(max(offset, 0), len(line))
-	from := max(0, min(offset-excerptBytes/2, len(line)-excerptBytes))
-	from = runeStart(line, from)
-	to := runeStart(line, min(len(line), from+excerptBytes))
-	before, after := "", ""
-	if from > 0 {
-		before = "…"
-	}
-	if to < len(line) {
-		after = "…"
-	}
-	return fmt.Sprintf("%s%q%s", before, line[from:to], after)
-}
-
-// runeStart returns the start of the character that the byte at i belongs to.
-func runeStart(text []byte, i int) int {
-	for j := i; j > max(0, i-utf8.UTFMax) && j < len(text); j-- {
-		if utf8.RuneStart(text[j]) {
-			return j
-		}
-	}
-	return i
 }
