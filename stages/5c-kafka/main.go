@@ -33,6 +33,10 @@ const (
 	interval  = 20 * time.Millisecond  // how long commits and refreshes wait for a batch to ride on
 	retry     = 500 * time.Millisecond // until a batch without an answer is repeated
 	pollLimit = 100                    // messages of a key that a poll returns at most
+
+	// A partition leaves thousands of entries to copy, and Maelstrom's library reads
+	// lines of 64 KiB at most.
+	answerLimit = 1000 // entries
 )
 
 // entry is a message of a key. A node's entries are those of all the keys that it
@@ -181,6 +185,7 @@ func (s *server) exchange(id string, p *peer) {
 			s.logs[e.Key] = append(s.logs[e.Key], e.Msg)
 		}
 		p.have += len(answer.Entries)
+		p.stale = p.stale || len(answer.Entries) == answerLimit // there is more
 		s.mu.Unlock()
 		for i, offset := range answer.Offsets {
 			answers[i] <- offset
@@ -219,7 +224,7 @@ func (s *server) receive(msg maelstrom.Message) error {
 			s.raise(key, offset)
 		}
 	}
-	answer := batchOK{"batch_ok", p.offsets, s.own[b.Have:]}
+	answer := batchOK{"batch_ok", p.offsets, s.own[b.Have:min(b.Have+answerLimit, len(s.own))]}
 	s.mu.Unlock()
 	return s.node.Reply(msg, answer)
 }

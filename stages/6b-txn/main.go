@@ -30,6 +30,10 @@ import (
 const (
 	interval = 20 * time.Millisecond  // between batches to the same node
 	retry    = 500 * time.Millisecond // until a batch without an acknowledgement is repeated
+
+	// A partition leaves thousands of keys to send, and Maelstrom's library reads
+	// lines of 64 KiB at most.
+	batchLimit = 500 // keys
 )
 
 // op is one micro-operation of a transaction: ["r", key, null] or ["w", key, value].
@@ -83,7 +87,7 @@ type server struct {
 // peer is what a node knows about another one. At most one batch is under way to
 // it; what is written meanwhile waits for the next.
 type peer struct {
-	dirty    map[int]bool    // keys with a version that was not sent yet
+	dirty    map[int]bool    // keys with a version that is in no batch yet
 	inFlight map[int]version // the batch under way, nil if there is none
 	number   int             // of that batch, or of the last one
 	sent     time.Time       // when that batch was last sent
@@ -176,9 +180,12 @@ func (s *server) next(p *peer) (batch, bool) {
 		p.number++
 		p.inFlight = map[int]version{}
 		for key := range p.dirty {
+			if len(p.inFlight) == batchLimit {
+				break
+			}
 			p.inFlight[key] = s.store[key]
+			delete(p.dirty, key)
 		}
-		clear(p.dirty)
 		b.Number, b.Versions, p.sent = p.number, p.inFlight, time.Now()
 	case !p.owed:
 		return b, false

@@ -30,6 +30,10 @@ import (
 const (
 	interval = 20 * time.Millisecond  // between batches to the same node
 	retry    = 500 * time.Millisecond // until a batch without an acknowledgement is repeated
+
+	// A partition leaves thousands of commits to send, and Maelstrom's library reads
+	// lines of 64 KiB at most.
+	batchLimit = 300 // commits
 )
 
 // op is one micro-operation of a transaction: ["r", key, null] or ["w", key, value].
@@ -184,8 +188,8 @@ func (p *peer) next() (batch, bool) {
 		b.Number, b.Commits, p.sent = p.number, p.pending[:p.inFlight], time.Now()
 	case p.inFlight == 0 && len(p.pending) > 0:
 		p.number++
-		p.inFlight = len(p.pending)
-		b.Number, b.Commits, p.sent = p.number, p.pending, time.Now()
+		p.inFlight = min(len(p.pending), batchLimit)
+		b.Number, b.Commits, p.sent = p.number, p.pending[:p.inFlight], time.Now()
 	case !p.owed:
 		return b, false
 	}

@@ -32,6 +32,10 @@ const (
 	interval  = 10 * time.Millisecond  // between batches to the same node
 	retry     = 500 * time.Millisecond // until a batch without an acknowledgement is repeated
 	pollLimit = 100                    // messages of a key that a poll returns at most
+
+	// A partition leaves thousands of entries to send, and Maelstrom's library reads
+	// lines of 64 KiB at most.
+	batchLimit = 1000 // entries
 )
 
 type entry struct {
@@ -165,8 +169,12 @@ func (p *peer) due() (batch, bool) {
 	switch {
 	case p.inFlight == nil && len(p.next.Clocks)+len(p.next.Commits) > 0:
 		b = p.next
-		p.inFlight, p.sent = &b, time.Now()
 		p.next = newBatch(b.Number + 1)
+		if len(b.Entries) > batchLimit { // the clocks come last: they say that nothing is missing before them
+			p.next.Entries, p.next.Clocks, p.next.Commits = b.Entries[batchLimit:], b.Clocks, b.Commits
+			b.Entries, b.Clocks, b.Commits = b.Entries[:batchLimit:batchLimit], nil, nil
+		}
+		p.inFlight, p.sent = &b, time.Now()
 	case p.inFlight != nil && time.Since(p.sent) >= retry:
 		b, p.sent = *p.inFlight, time.Now()
 	case !p.owed:
