@@ -5,7 +5,7 @@
 // puts them back last undoes what the other did. One client at a time, as in the
 // challenge, never sees it.
 // Caught by: lost
-// Command: glomers test 3a ./stages/3a-broadcast/broken/lost-update --concurrency 10 --rate 200 --seed 1
+// Command: glomers test 3a ./stages/3a-broadcast/broken/lost-update --concurrency 10 --rate 200 --time-limit 3 --seed 1
 package main
 
 import (

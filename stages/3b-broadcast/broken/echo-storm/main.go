@@ -4,7 +4,7 @@
 // to where it was, and travels for ever, in ever more copies, until the nodes do
 // nothing else and clients wait in vain.
 // Caught by: availability
-// Command: glomers test 3b ./stages/3b-broadcast/broken/echo-storm --availability total --cpu-cost 10ms --time-limit 8 --seed 1
+// Command: glomers test 3b ./stages/3b-broadcast/broken/echo-storm --availability total --cpu-cost 20ms --time-limit 2 --recovery 0.1 --seed 1
 package main
 
 import (

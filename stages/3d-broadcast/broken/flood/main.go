@@ -1,6 +1,7 @@
 // Wrong: correct, but it floods the grid: every value travels along every edge,
 // and far.
 // Caught by: messages per operation, stable latency
+// Command: glomers test 3d ./stages/3d-broadcast/broken/flood --time-limit 2 --seed 1
 package main
 
 import (

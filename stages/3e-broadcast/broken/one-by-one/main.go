@@ -1,5 +1,6 @@
 // Wrong: correct and quick, but every value is a message of its own.
 // Caught by: messages per operation
+// Command: glomers test 3e ./stages/3e-broadcast/broken/one-by-one --seed 1
 package main
 
 import (
