@@ -88,7 +88,7 @@ func Markdown(rows []Row, latency string) string {
 // lowerFirst makes a sentence fit behind a colon, unless it begins with an
 // abbreviation or a name of more than one capital.
 func lowerFirst(s string) string {
-	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' {
+	if len(s) > 1 && (s[1] == ' ' || s[1] >= 'a' && s[1] <= 'z') {
 		return strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
