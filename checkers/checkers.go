@@ -56,6 +56,7 @@ type NetResult struct {
 type workload struct {
 	functions []string // the names of its clients' operations
 	check     func(*history.History, Options) (WorkloadResult, error)
+	strict    func(*strict) error // what strict mode looks for besides, nil for nothing
 }
 
 // checkWith adapts a check, whose result has a type of its own.
@@ -73,17 +74,19 @@ func setFull(add string) func(*history.History, Options) (WorkloadResult, error)
 	return checkWith(func(h *history.History, o Options) (*SetFullResult, error) { return SetFull(h, add, o) })
 }
 
+// workloads is the one place where a workload is made known to this package. Its
+// name is that of the runner's side, in internal/workload.
 var workloads = map[string]workload{
-	"echo":            {[]string{"echo"}, checkWith(Echo)},
-	"unique-ids":      {[]string{"generate"}, checkWith(UniqueIDs)},
-	"broadcast":       {[]string{"broadcast", "read"}, setFull("broadcast")},
-	"g-set":           {[]string{"add", "read"}, setFull("add")},
-	"g-counter":       {[]string{"add", "read"}, checkWith(Counter)},
-	"pn-counter":      {[]string{"add", "read"}, checkWith(Counter)},
-	"kafka":           {kafkaFunctions, checkWith(Kafka)},
-	"txn-list-append": {[]string{"txn"}, checkWith(ListAppend)},
-	"txn-rw-register": {[]string{"txn"}, checkWith(RWRegister)},
-	"lin-kv":          {linKVFunctions, checkWith(LinKV)},
+	"echo":            {[]string{"echo"}, checkWith(Echo), nil},
+	"unique-ids":      {[]string{"generate"}, checkWith(UniqueIDs), nil},
+	"broadcast":       {[]string{"broadcast", "read"}, setFull("broadcast"), func(s *strict) error { return s.set("broadcast") }},
+	"g-set":           {[]string{"add", "read"}, setFull("add"), func(s *strict) error { return s.set("add") }},
+	"g-counter":       {[]string{"add", "read"}, checkWith(Counter), func(s *strict) error { return s.counter(true) }},
+	"pn-counter":      {[]string{"add", "read"}, checkWith(Counter), func(s *strict) error { return s.counter(false) }},
+	"kafka":           {kafkaFunctions, checkWith(Kafka), (*strict).kafka},
+	"txn-list-append": {[]string{"txn"}, checkWith(ListAppend), (*strict).lists},
+	"txn-rw-register": {[]string{"txn"}, checkWith(RWRegister), (*strict).registers},
+	"lin-kv":          {linKVFunctions, checkWith(LinKV), nil},
 }
 
 var linKVFunctions = []string{"read", "write", "cas"}

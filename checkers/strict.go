@@ -32,25 +32,10 @@ const settleDefault = 10 * time.Second
 // that lacks what it needs is listed as skipped.
 func Strict(h *history.History, o Options) (*StrictResult, error) {
 	s := &strict{h: h, o: o, names: namesOf(o), settle: cmp.Or(o.Settle, settleDefault)}
-	var err error
-	switch o.Workload {
-	case "broadcast":
-		err = s.set("broadcast")
-	case "g-set":
-		err = s.set("add")
-	case "g-counter":
-		err = s.counter(true)
-	case "pn-counter":
-		err = s.counter(false)
-	case "kafka":
-		err = s.kafka()
-	case "txn-rw-register":
-		err = s.registers()
-	case "txn-list-append":
-		err = s.lists()
-	}
-	if err != nil {
-		return nil, err
+	if look := workloads[o.Workload].strict; look != nil {
+		if err := look(s); err != nil {
+			return nil, err
+		}
 	}
 	r := &StrictResult{Valid: Valid, Errors: s.findings, Skipped: s.skipped}
 	switch {

@@ -60,6 +60,19 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(dst, text...)
 }
 
+// The ids of Maelstrom's services (doc/services.md). A service counts as a server.
+const (
+	LinKV  = "lin-kv"  // linearizable key-value store
+	LinTSO = "lin-tso" // linearizable source of ascending timestamps
+	LWWKV  = "lww-kv"  // eventually consistent key-value store: the last write wins
+	SeqKV  = "seq-kv"  // sequentially consistent key-value store
+)
+
+// IsService reports whether an id is that of a service.
+func IsService(id string) bool {
+	return id == LinKV || id == LinTSO || id == LWWKV || id == SeqKV
+}
+
 // Kind is what happened to a message.
 type Kind byte
 

@@ -3,13 +3,13 @@ package cli
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"glomers/checkers/journal"
 	"glomers/internal/nemesis"
 	"glomers/internal/sim/wasm"
 	"glomers/internal/spec"
@@ -176,7 +176,7 @@ func (f *testFlags) nodeIDs(set func(string) bool) ([]string, error) {
 			return nil, fmt.Errorf("the node id %q is given twice", id)
 		case strings.HasPrefix(id, "c"):
 			return nil, fmt.Errorf("the node id %q begins with c, which is how clients are told from nodes; choose another", id)
-		case slices.Contains([]string{"lin-kv", "seq-kv", "lww-kv", "lin-tso"}, id), strings.ContainsAny(id, `/\`):
+		case journal.IsService(id), strings.ContainsAny(id, `/\`):
 			return nil, fmt.Errorf("the node id %q cannot be used: it is the name of a service or not the name of a file", id)
 		}
 		seen[id] = true

@@ -62,14 +62,14 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 		p := at[id]
 		half := 10 + 3.2*float64(len(id))
 		radius := 15.0
-		if isService(id) {
+		if journal.IsService(id) {
 			radius = 3
 		}
 		c.add(`<rect class="node" x="%.1f" y="%.1f" width="%.1f" height="30" rx="%.0f"/><text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`,
 			p.x-half, p.y-15, 2*half, radius, p.x, p.y+4, escape(id))
 	}
 	who := plural(len(ids), "node")
-	if slices.ContainsFunc(ids, isService) {
+	if slices.ContainsFunc(ids, journal.IsService) {
 		who += " and services"
 	}
 	c.add(`<text class="fault-text" x="12" y="%.0f">%s between %s, on %s</text>`, size+30, plural(total, "message"), who, plural(len(edges), "link"))
@@ -82,10 +82,6 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func isService(id string) bool {
-	return slices.Contains([]string{"lin-kv", "seq-kv", "lww-kv", "lin-tso"}, id)
 }
 
 // edge joins two nodes that exchanged messages.

@@ -30,16 +30,8 @@ type store interface {
 	handle(client string, q request) reply
 }
 
-// The ids of the services, which nodes send requests to.
-const (
-	LinKV  = "lin-kv"  // linearizable key-value store
-	LinTSO = "lin-tso" // linearizable source of ascending timestamps
-	LWWKV  = "lww-kv"  // eventually consistent key-value store: the last write wins
-	SeqKV  = "seq-kv"  // sequentially consistent key-value store
-)
-
-// IDs are the ids of all services, in order.
-var IDs = []string{LinKV, LinTSO, LWWKV, SeqKV}
+// IDs are the ids of all services, in order. Nodes send requests to them.
+var IDs = []string{journal.LinKV, journal.LinTSO, journal.LWWKV, journal.SeqKV}
 
 // All returns the four services, ready to be attached to a network.
 func All(k *kernel.Kernel, net Network) []*Service {
@@ -52,13 +44,13 @@ func All(k *kernel.Kernel, net Network) []*Service {
 
 func newStore(id string, random *rand.Rand) store {
 	switch id {
-	case LinKV:
+	case journal.LinKV:
 		return &linearizable{map[string]json.RawMessage{}}
-	case LinTSO:
+	case journal.LinTSO:
 		return &oracle{}
-	case LWWKV:
+	case journal.LWWKV:
 		return newEventual(random)
-	case SeqKV:
+	case journal.SeqKV:
 		return newSequential(random)
 	}
 	panic("service: unknown id " + id)

@@ -39,23 +39,6 @@ func TestSequentialWindow(t *testing.T) {
 	}
 }
 
-// TestSequentialStaleCompareAndSet: a compare-and-set that would succeed on an
-// old state runs on the newest one, where it fails.
-func TestSequentialStaleCompareAndSet(t *testing.T) {
-	for seed := range uint64(200) {
-		s := newSequential(rand.New(rand.NewPCG(seed, 0)))
-		s.handle("writer", request{Type: "write", Key: keyX, Value: raw(1)})
-		s.handle("writer", request{Type: "write", Key: keyX, Value: raw(2)})
-		r := s.handle("stale", request{Type: "cas", Key: keyX, From: raw(1), To: raw(9)})
-		if r.Type != "error" {
-			t.Fatalf("seed %d: the compare-and-set of an old value gave %+v", seed, r)
-		}
-		if got := s.handle("writer", request{Type: "read", Key: keyX}); string(got.Value) != "2" {
-			t.Fatalf("seed %d: the newest value is %s, want 2", seed, got.Value)
-		}
-	}
-}
-
 // TestEventualMerge: of two versions the one with the larger timestamp wins, and
 // with equal ones that of the other replica.
 func TestEventualMerge(t *testing.T) {
