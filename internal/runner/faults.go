@@ -9,7 +9,7 @@ import (
 	"glomers/internal/workload"
 )
 
-// Pauser is an engine that can make a node stand still.
+// Pauser is an engine that can suspend a node.
 type Pauser interface {
 	Pause(node string) error
 	Resume(node string) error
@@ -22,7 +22,7 @@ type Killer interface {
 	Restart(node string) (network.Endpoint, error)
 }
 
-// Skewer is an engine that can make the wall clock of a node wrong.
+// Skewer is an engine that can set the error of a node's wall clock.
 type Skewer interface {
 	Skew(node string, by time.Duration) error
 }
@@ -41,7 +41,7 @@ func (t *test) stopIf(err error) {
 	}
 }
 
-// Pause makes a node stand still.
+// Pause suspends a node.
 func (t *test) Pause(node string) {
 	if e, ok := t.engine.(Pauser); ok {
 		t.stopIf(e.Pause(node))
@@ -50,7 +50,7 @@ func (t *test) Pause(node string) {
 	t.stopIf(&UnsupportedError{"pause"})
 }
 
-// Resume lets it go on.
+// Resume ends the pause of a node.
 func (t *test) Resume(node string) { t.stopIf(t.engine.(Pauser).Resume(node)) }
 
 // Kill ends a node: what is sent to it is lost.
@@ -82,7 +82,7 @@ func (t *test) Restart(node string) {
 	})
 }
 
-// Skew makes the wall clock of a node wrong.
+// Skew sets the error of a node's wall clock.
 func (t *test) Skew(node string, by time.Duration) {
 	if e, ok := t.engine.(Skewer); ok {
 		t.stopIf(e.Skew(node, by))
@@ -92,7 +92,7 @@ func (t *test) Skew(node string, by time.Duration) {
 }
 
 // staller is an engine that runs in real time, in which the runner itself may
-// stand still.
+// stall.
 type staller interface {
 	OnStall(func(time.Duration))
 }
@@ -107,7 +107,7 @@ func (t *test) stalled(d time.Duration) {
 	})
 }
 
-// faults are those that are going on.
+// faults are the names of the faults in force.
 type faults []string
 
 func (f *faults) observe(op string) {

@@ -1,7 +1,3 @@
-// Package runner runs one test: it sets up the nodes, runs the workload against
-// them, heals the network, does the final reads, and tells a recorder all that
-// happens. It is where kernel, network, services, workload, nemesis and engine
-// are put together.
 package runner
 
 import (
@@ -82,12 +78,12 @@ const (
 	Final      Phase = "final operations"
 )
 
-// Progress is how far a test is.
+// Progress is how far a test has come.
 type Progress struct {
 	Phase                   Phase
 	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
 	Invoked, OK, Fail, Info int
-	Faults                  string // those that are going on
+	Faults                  string // those in force
 	Messages                int64  // between servers, since the beginning of the test
 }
 
@@ -135,7 +131,8 @@ const (
 // Run runs a test. The engine is made by newEngine, which gets the function that
 // takes the messages of nodes. Progress may be nil.
 //
-// The result is complete even if the run ended early. The error is nil if the test ran to its end, whatever its operations came to.
+// The result is complete even if the run ended early. The error is nil if the test
+// ran to its end, whatever the outcome of its operations.
 func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Message) error) Engine, rec Recorder, log *slog.Logger, progress func(Progress)) (Result, error) {
 	k := kernel.New(c.Seed)
 	t := &test{config: c, kernel: k, log: log, report: progress, recorder: rec, phase: Starting}

@@ -1,5 +1,5 @@
-// Package workload holds Maelstrom's ten workloads: what clients ask of the
-// nodes, in which order, and what they make of the answers
+// Package workload holds Maelstrom's ten workloads: the requests that clients send
+// to nodes, their order, and how the answers become outcomes of operations
 // (Maelstrom's doc/workloads.md).
 //
 // A Workload generates operations and opens a Session for each worker; a Load
@@ -17,7 +17,7 @@ import (
 	"glomers/internal/kernel"
 )
 
-// Options are what the workloads can be told.
+// Options configure a workload.
 type Options struct {
 	Nodes           []string
 	Concurrency     int // workers
@@ -68,6 +68,8 @@ type Finisher interface {
 
 type constructor func(Options, *kernel.Kernel) (Workload, error)
 
+// workloads is the one place where a workload is made known to this package. Its
+// checks are registered under the same name in package checkers.
 var workloads = map[string]constructor{
 	"broadcast":       newBroadcast,
 	"echo":            newEcho,
