@@ -9,14 +9,14 @@ import (
 
 func TestMarkdown(t *testing.T) {
 	rows := []compare.Row{
-		{Design: compare.Design{Name: compare.Reference, Title: "Star with one hub", Lines: 80}, MsgsPerOp: 23.571, Median: 186, P99: 199.4, Max: 200, Availability: 1,
+		{Design: compare.Design{Name: compare.Reference, Title: "A star with one hub", Lines: 80}, MsgsPerOp: 23.571, Median: 186, P99: 199.4, Max: 200, Availability: 1,
 			Official: compare.Trial{Seeds: 1, Passed: 1}, Partition: compare.Trial{Seeds: 1, Passed: 1}, Hard: compare.Trial{Seeds: 3, Passed: 2, Failure: "lost"}},
 		{Design: compare.Design{Name: "uuid", Title: "UUID, version 4", Lines: 20}, Median: 0.05, P99: 0.05, Max: math.NaN(), Availability: 0.98764,
 			Official: compare.Trial{Seeds: 1, Failure: "availability"}},
 	}
 	want := `| design | messages an operation | median stable latency | 99 % | maximum | availability | passes | survives partitions | survives hard mode | lines |
 |---|---|---|---|---|---|---|---|---|---|
-| [reference](main.go): star with one hub | 23.6 | 186 ms | 199 ms | 200 ms | 1 | yes | yes | 2 of 3: lost | 80 |
+| [reference](main.go): a star with one hub | 23.6 | 186 ms | 199 ms | 200 ms | 1 | yes | yes | 2 of 3: lost | 80 |
 | [uuid](alternatives/uuid/main.go): UUID, version 4 | 0 | 0.05 ms | 0.05 ms | – | 0.9876 | no: availability | – | – | 20 |
 `
 	if got := compare.Markdown(rows, "stable latency"); got != want {
