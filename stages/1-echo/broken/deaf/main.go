@@ -1,7 +1,7 @@
 // Wrong: the answer to every fifth message is not what was asked. It stands for an answer
 // that is built from memory shared between requests: most of the time it is right.
 // Whoever tries two or three messages by hand does not see it.
-// Caught by: echo
+// Caught by: echo, in 100 of 100 seeds
 // Command: glomers test 1 ./stages/1-echo/broken/deaf --seed 1
 package main
 

@@ -1,7 +1,7 @@
 // Wrong: a line for the programmer goes to stdout. Its author thought of stdout as the
 // terminal. It is the network: every line on it must be a message, and what is
 // for people belongs on stderr, where package log writes.
-// Caught by: printed a line on stdout that is not a message
+// Caught by: printed a line on stdout that is not a message, in 100 of 100 seeds
 // Command: glomers test 1 ./stages/1-echo/broken/debug-on-stdout --seed 1
 package main
 

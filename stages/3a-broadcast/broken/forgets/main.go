@@ -1,7 +1,7 @@
 // Wrong: it acknowledges every tenth value and forgets it. It stands for any path
 // through a handler that answers broadcast_ok without having kept the value: an early
 // return, an error that is ignored, a queue that was full.
-// Caught by: lost
+// Caught by: lost, in 22 of 22 seeds
 // Command: glomers test 3a ./stages/3a-broadcast/broken/forgets --seed 1
 package main
 

@@ -2,7 +2,7 @@
 // passes it on. Its author tried it with three nodes, where everyone was everyone's
 // neighbour. The topology that the test suggests is a grid: opposite corners are
 // not neighbours.
-// Caught by: lost
+// Caught by: lost, in 51 of 51 seeds
 // Command: glomers test 3b ./stages/3b-broadcast/broken/one-hop --seed 1
 package main
 

@@ -2,7 +2,7 @@
 // message that was sent arrives, as it did in every run without a partition. Send
 // returns no error for a message that the network drops: nobody can know but the
 // receiver, who does not know what to expect.
-// Caught by: lost
+// Caught by: lost, in 16 of 16 seeds
 // Command: glomers test 3c ./stages/3c-broadcast/broken/all-to-all-once --seed 1
 package main
 
