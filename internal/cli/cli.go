@@ -100,10 +100,10 @@ func (a *app) root() *cobra.Command {
 		Long: "glomers runs your solution of a Gossip Glomers challenge against the challenge's own test and\n" +
 			"says what is wrong with it.",
 	}
-	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch()} {
+	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch(), a.doctor()} {
 		root.AddCommand(interruptible(cmd))
 	}
-	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.maelstrom())
+	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.maelstrom(), a.clean())
 	return root
 }
 
@@ -121,6 +121,7 @@ func (a *app) report(err error) int {
 	a.err.printf("%s %v\n", a.err.bad("error:"), err)
 	var build *solution.BuildError
 	var target *solution.TargetError
+	var unavailable *solution.UnavailableError
 	var space *solution.SpaceError
 	var node *nodeio.Error
 	var unknown *unknownFlagError
@@ -132,6 +133,8 @@ func (a *app) report(err error) int {
 		}
 	case errors.As(err, &target):
 		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
+	case errors.As(err, &unavailable):
+		a.err.printf("hint: --engine wasm simulates it as well; glomers doctor says what is missing\n")
 	case errors.As(err, &space):
 		a.err.printf("%s\n", indent(space.Output))
 	case errors.As(err, &node):

@@ -18,7 +18,6 @@ import (
 	"glomers/internal/process"
 	"glomers/internal/runner"
 	"glomers/internal/sim"
-	"glomers/internal/sim/native"
 	"glomers/internal/sim/wasm"
 	"glomers/internal/solution"
 	"glomers/internal/spec"
@@ -146,23 +145,6 @@ func loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subje
 	}
 	sum, err := sumOf(module, t.args)
 	return &subject{program: program, sum: sum}, err
-}
-
-// loadNative builds a target for native simulation.
-func loadNative(ctx context.Context, t target, h spec.Host, cache string) (*subject, error) {
-	bin, err := solution.BuildNative(ctx, t.dir, filepath.Join(cache, "build"), h.Race)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := sumOf(bin, t.args)
-	if err != nil {
-		return nil, err
-	}
-	program, err := native.Load(bin, native.Options{Memory: int64(h.NodeMemory) << 20})
-	if err != nil {
-		return nil, err
-	}
-	return &subject{program: program, sum: sum}, nil
 }
 
 // cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's

@@ -130,7 +130,7 @@ func build(ctx context.Context, dir, bin string, env []string, flags ...string) 
 	if strings.HasSuffix(dir, ".go") {
 		in, what = filepath.Dir(dir), "./"+filepath.Base(dir)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, what)...)
+	cmd := exec.CommandContext(ctx, goCommand(env), append(args, what)...)
 	cmd.Dir = in
 	cmd.Env = append(os.Environ(), env...)
 	var output bytes.Buffer
@@ -156,6 +156,18 @@ func build(ctx context.Context, dir, bin string, env []string, flags ...string) 
 		return fmt.Errorf("the Go package %s is not a program: expected package main", dir)
 	}
 	return nil
+}
+
+// goCommand returns the go command for a build: that of the toolchain if the
+// environment names one, because a go command compiles only with tools of its own
+// version.
+func goCommand(env []string) string {
+	for _, variable := range env {
+		if root, ok := strings.CutPrefix(variable, "GOROOT="); ok {
+			return filepath.Join(root, "bin", "go")
+		}
+	}
+	return "go"
 }
 
 // outOfSpace reports whether a system call of the go command failed for want of

@@ -32,86 +32,96 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// BuildNative compiles the Go package in dir, or a single Go file, for native simulation, with
-// the race detector or without, and returns the path of the executable. It is kept
-// below cache. If the toolchain or the system does not allow it, the error is an
-// *UnavailableError.
-func BuildNative(ctx context.Context, dir, cache string, race bool) (string, error) {
-	if err := checkSource(dir); err != nil {
-		return "", err
-	}
-	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
-		return "", &UnavailableError{dir, err}
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(cache, 0o777); err != nil {
-		return "", err
-	}
-	suffix, flags := ".native", []string{"-trimpath", "-buildvcs=false"}
-	if race {
-		suffix, flags = ".race", append(flags, "-race")
-	}
-	id := sha256.Sum256([]byte(abs))
-	kept := filepath.Join(cache, fmt.Sprintf("%s-%x%s", filepath.Base(abs), id[:6], suffix))
-	unlock, err := lockedfile.MutexAt(kept + ".lock").Lock() // against a build of the same package at the same time
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	list, env, err := nativeOverlay(ctx, dir, cache)
-	if err != nil {
-		return "", err
-	}
-	env = append(env, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	return kept, build(ctx, dir, kept, env, append(flags, "-overlay="+list)...)
+// A NativeToolchain builds for native simulation. It is the toolchain that the go
+// command uses in some directory, with the edits of its standard library.
+type NativeToolchain struct {
+	ID    string // differs between versions of Go and of the edits
+	Root  string // of the toolchain
+	list  string // the file for -overlay
+	env   []string
+	cache string
 }
 
-// nativeOverlay writes the file for -overlay that package overlay's edits need, and
-// returns it with the environment of the build.
-func nativeOverlay(ctx context.Context, dir, cache string) (path string, env []string, err error) {
+// FindNativeToolchain prepares the toolchain that builds the Go package in dir, or a single Go file.
+// The edited files are kept below cache. If the toolchain or the system does not
+// allow it, the error is an *UnavailableError.
+func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolchain, error) {
+	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
+		return nil, &UnavailableError{dir, err}
+	}
 	in := dir
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		in = filepath.Dir(dir)
 	}
-	links := filepath.Join(cache, "toolchains")
-	root, env, err := goRoot(ctx, in, links)
+	root, env, err := goRoot(ctx, in, filepath.Join(cache, "toolchains"))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	files, err := stdlib.Files(root, runtime.GOARCH)
 	var mismatch *stdlib.MismatchError
 	if errors.As(err, &mismatch) {
-		return "", nil, &UnavailableError{dir, err}
+		return nil, &UnavailableError{dir, err}
 	}
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
+	t := &NativeToolchain{Root: root, env: append(env, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
+	return t, t.write(files)
+}
+
+// write keeps the edited files and the file for -overlay.
+func (t *NativeToolchain) write(files map[string][]byte) error {
 	paths := slices.Sorted(maps.Keys(files))
 	sum := sha256.New()
 	for _, p := range paths {
 		fmt.Fprintf(sum, "%s %d\n%s", p, len(files[p]), files[p])
 	}
-	out := filepath.Join(cache, fmt.Sprintf("overlay-%x", sum.Sum(nil)[:8]))
+	if version, err := os.ReadFile(filepath.Join(t.Root, "VERSION")); err == nil {
+		sum.Write(version)
+	}
+	t.ID = fmt.Sprintf("%x", sum.Sum(nil)[:8])
+	out := filepath.Join(t.cache, "overlay-"+t.ID)
 	if err := os.MkdirAll(out, 0o777); err != nil {
-		return "", nil, err
+		return err
 	}
 	replaced := map[string]string{}
 	for i, p := range paths {
 		edited := filepath.Join(out, fmt.Sprintf("%d-%s", i, filepath.Base(p)))
 		if err := writeOnce(edited, files[p]); err != nil {
-			return "", nil, err
+			return err
 		}
 		replaced[p] = edited
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	path = filepath.Join(out, "overlay.json")
-	return path, env, writeOnce(path, text)
+	t.list = filepath.Join(out, "overlay.json")
+	return writeOnce(t.list, text)
+}
+
+// Build compiles the Go package in dir, or a single Go file, with the race detector or
+// without, and returns the path of the executable. It is kept below the cache.
+func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (string, error) {
+	if err := checkSource(dir); err != nil {
+		return "", err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	suffix, flags := ".native", []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
+	if race {
+		suffix, flags = ".race", append(flags, "-race")
+	}
+	id := sha256.Sum256([]byte(abs))
+	kept := filepath.Join(t.cache, fmt.Sprintf("%s-%x%s", filepath.Base(abs), id[:6], suffix))
+	unlock, err := lockedfile.MutexAt(kept + ".lock").Lock() // against a build of the same package at the same time
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return kept, build(ctx, dir, kept, t.env, flags...)
 }
 
 // writeOnce writes a file that may exist with the same content, and may be read

@@ -35,10 +35,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+func buildNative(pkg string, race bool) (string, error) {
+	toolchain, err := solution.FindNativeToolchain(context.Background(), pkg, scratch)
+	if err != nil {
+		return "", err
+	}
+	return toolchain.Build(context.Background(), pkg, race)
+}
+
 // compile builds a Go package for native simulation.
 func compile(t testing.TB, pkg string, race bool) string {
 	t.Helper()
-	bin, err := solution.BuildNative(context.Background(), pkg, scratch, race)
+	bin, err := buildNative(pkg, race)
 	var failed *solution.BuildError
 	if errors.As(err, &failed) {
 		t.Fatal(failed.Output)
@@ -61,7 +69,7 @@ func load(t testing.TB, bin string, env ...string) *Program {
 }
 
 var testNode = sync.OnceValue(func() string {
-	bin, err := solution.BuildNative(context.Background(), "testdata/node", scratch, false)
+	bin, err := buildNative("testdata/node", false)
 	if err != nil {
 		panic(err)
 	}

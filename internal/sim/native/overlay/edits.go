@@ -74,7 +74,7 @@ func edits(goarch string) []edit {
 		replace("runtime/rand.go", "\tc := &mp.chacha8\n", "\tc := &m0.chacha8\n"),
 		replace("runtime/rand.go", "\tmp.cheaprand = rand()\n", "\tmp.cheaprand = seed[0] | 1\n"),
 		replace("runtime/select.go", "cheaprandn(uint32(norder + 1))", "glomersRandn(uint32(norder + 1))"),
-		replace("runtime/time.go", "t.rand = cheaprand()", "t.rand = glomersRand32()"),
+		since125("runtime/time.go", "t.rand = cheaprand()", "t.rand = glomersRand32()"),
 		each("runtime/proc.go", 2, "cheaprandn(i + 1)", "glomersRandn(i + 1)"),
 		pattern("runtime/vgetrandom_linux.go", `func vgetrandom\(p \[\]byte, flags uint32\) \(ret int, supported bool\) \{\n`, "$0\tif glomers.page != nil {\n\t\tglomersRandom(p)\n\t\treturn len(p), true\n\t}\n"),
 

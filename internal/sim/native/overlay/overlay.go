@@ -39,6 +39,7 @@ type edit struct {
 	old  *regexp.Regexp
 	new  string // $1 is the first group
 	n    int    // how many places there must be
+	none bool   // or none, in older versions
 }
 
 // replace is an edit of a literal text.
@@ -48,11 +49,18 @@ func replace(file, old, new string) edit {
 
 // each is an edit of a literal text that must be there n times.
 func each(file string, n int, old, new string) edit {
-	return edit{file, regexp.MustCompile(regexp.QuoteMeta(old)), strings.ReplaceAll(new, "$", "$$"), n}
+	return edit{file, regexp.MustCompile(regexp.QuoteMeta(old)), strings.ReplaceAll(new, "$", "$$"), n, false}
+}
+
+// since125 is an edit of a literal text that Go 1.24 does not have yet.
+func since125(file, old, new string) edit {
+	e := replace(file, old, new)
+	e.none = true
+	return e
 }
 
 // pattern is an edit of what matches a regular expression.
-func pattern(file, old, new string) edit { return edit{file, regexp.MustCompile(old), new, 1} }
+func pattern(file, old, new string) edit { return edit{file, regexp.MustCompile(old), new, 1, false} }
 
 // Supported returns an error for a system whose standard library this package
 // does not know.
@@ -77,7 +85,7 @@ func Files(root, goarch string) (map[string][]byte, error) {
 				return nil, fmt.Errorf("read the standard library: %w", err)
 			}
 		}
-		if n := len(e.old.FindAllIndex(text, -1)); n != e.n {
+		if n := len(e.old.FindAllIndex(text, -1)); n != e.n && !(n == 0 && e.none) {
 			return nil, &MismatchError{"src/" + e.file, e.old.String(), n, e.n}
 		}
 		files[path] = e.old.ReplaceAll(text, []byte(e.new))

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"glomers/internal/solution"
+)
+
+// doctor says what is there, and what to do about what is not.
+func (a *app) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor [PATH]",
+		Short: "Say what works on this machine, and what to do about what does not",
+		Long: "Say which Go builds the package in a directory (default: here), which engines can run it and why one cannot,\n" +
+			"how large the cache is, and whether the real Maelstrom is installed.",
+		Example: "  glomers doctor\n  glomers doctor ./my/3c",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if info, err := os.Stat(dir); err != nil {
+				return err
+			} else if !info.IsDir() {
+				return fmt.Errorf("%s is a file; expected the directory of a Go package", dir)
+			}
+			for _, f := range a.examine(cmd.Context(), dir) {
+				mark := a.out.good("✓")
+				if !f.ok {
+					mark = a.out.warn("–")
+				}
+				a.out.printf("%s %-16s %s\n", mark, f.what, f.text)
+				if f.remedy != "" {
+					a.out.printf("  %-16s %s\n", "", a.out.dim(f.remedy))
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// condition is something that the doctor looked at.
+type condition struct {
+	ok     bool
+	what   string
+	text   string
+	remedy string
+}
+
+// examine looks at everything, for a package in dir.
+func (a *app) examine(ctx context.Context, dir string) []condition {
+	version := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOROOT")
+	version.Dir = dir
+	out, err := version.Output()
+	if err != nil {
+		return append([]condition{{false, "go", "the go command does not work: " + err.Error(), "install Go from https://go.dev/dl, or give executables with --bin"}}, a.surroundings()...)
+	}
+	goVersion, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	all := []condition{{true, "go", goVersion + " in " + root, ""}}
+	for _, race := range []bool{false, true} {
+		name := "engine native"
+		if race {
+			name += " --race"
+		}
+		all = append(all, a.examineNative(ctx, name, dir, race))
+	}
+	all = append(all,
+		condition{true, "engine wasm", "available: Go for wasip1 comes with every toolchain, the rest is built in", ""},
+		condition{true, "engine process", "available", ""},
+	)
+	return append(all, a.surroundings()...)
+}
+
+// examineNative looks at native simulation of a package in dir.
+func (a *app) examineNative(ctx context.Context, name, dir string, race bool) condition {
+	a.err.printf("checking %s; the first time, Go compiles its standard library for it\n", name)
+	_, err := nativeToolchain(ctx, dir, cacheDir(os.TempDir()), race)
+	var unavailable *solution.UnavailableError
+	var build *solution.BuildError
+	switch {
+	case err == nil:
+		return condition{true, name, "available: the self-test passed", ""}
+	case errors.As(err, &unavailable):
+		return condition{false, name, "not available: " + unavailable.Err.Error(), "--engine wasm simulates as well, and needs nothing of this"}
+	case errors.As(err, &build):
+		return condition{false, name, "not available: the self-test does not build: " + firstLine(build.Output), "--engine wasm simulates as well, and needs nothing of this"}
+	}
+	return condition{false, name, "not available: " + err.Error(), ""}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// surroundings looks at what has nothing to do with Go.
+func (a *app) surroundings() []condition {
+	var all []condition
+	if path, err := realMaelstrom(); err == nil {
+		all = append(all, condition{true, "engine maelstrom", path, ""})
+	} else {
+		all = append(all, condition{false, "engine maelstrom", "not available: " + err.Error(), ""})
+	}
+	cache := cacheDir("")
+	if cache == "" {
+		return append(all, condition{false, "cache", "no directory for it can be written", "set GLOMERS_CACHE to one that can, so that programs are not built anew each time"})
+	}
+	size, err := diskUsage(cache)
+	if err != nil {
+		return append(all, condition{false, "cache", err.Error(), ""})
+	}
+	return append(all, condition{true, "cache", fmt.Sprintf("%s holds %d MiB", cache, size>>20), "glomers clean empties it"})
+}
+
+// diskUsage returns the bytes of the files below a directory.
+func diskUsage(dir string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // it was removed meanwhile
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size, err
+}
+
+// cacheParts are the directories of the cache.
+var cacheParts = []string{"build", "compiled"}
+
+// clean empties the cache.
+func (a *app) clean() *cobra.Command {
+	return &cobra.Command{
+		Use:   "clean",
+		Short: "Empty the cache of compiled solutions",
+		Long:  "Remove what glomers keeps of compiled solutions ($GLOMERS_CACHE). They are built again when they are needed.",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cache := cacheDir("")
+			if cache == "" {
+				return errors.New("there is no cache: no directory for it can be written; set GLOMERS_CACHE to one that can")
+			}
+			var freed int64
+			for _, part := range cacheParts {
+				dir := filepath.Join(cache, part)
+				size, err := diskUsage(dir)
+				if err != nil {
+					return err
+				}
+				if err := os.RemoveAll(dir); err != nil {
+					return fmt.Errorf("empty the cache: %w", err)
+				}
+				freed += size
+			}
+			a.out.printf("removed %d MiB from %s\n", freed>>20, cache)
+			return nil
+		},
+	}
+}
