@@ -18,7 +18,7 @@ var flagGroups = []struct {
 	title string
 	names string
 }{
-	{"What is tested", "workload bin wasm engine race cpu-cost node-memory"},
+	{"What is tested", "workload bin wasm engine race cpu-cost yields node-memory"},
 	{"Nodes and load", "node-count node nodes nodes-file concurrency rate time-limit recovery topology key-count max-txn-length max-writes-per-key"},
 	{"Network and faults", "latency latency-dist nemesis nemesis-interval hard"},
 	{"Verdict", "availability consistency-models strict"},

@@ -158,7 +158,7 @@ func lastLines(path string, n int) string {
 // refuseForMaelstrom reports options that the real Maelstrom does not have: without
 // them the test would be another one than was asked for.
 func refuseForMaelstrom(changed func(string) bool) error {
-	for _, name := range []string{"seed", "recovery", "cpu-cost", "node-memory"} {
+	for _, name := range []string{"seed", "recovery", "cpu-cost", "yields", "node-memory"} {
 		if changed(name) {
 			return fmt.Errorf("--%s cannot be used with --engine maelstrom: the real Maelstrom has no such option", name)
 		}

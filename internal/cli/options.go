@@ -51,7 +51,7 @@ type output struct {
 // The others only say what to run and how to report it.
 var shaping = []string{
 	"availability", "consistency-models", "key-count", "latency", "latency-dist", "max-txn-length", "max-writes-per-key",
-	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "node-memory", "hard",
+	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "yields", "node-memory", "hard",
 }
 
 // defaultCPUCost is about what a small Go node needs for a message on a common
@@ -88,6 +88,7 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.wasm, "wasm", "", "`path` of a WebAssembly module for wasip1 that is a node, in whatever language")
 	choiceVar(flags, &f.Engine, "engine", "", "", engines, "what hosts the nodes: native or wasm for virtual time, sim for the default of the two, process for real time, or maelstrom for the real Maelstrom (default: sim for Go packages, process for executables)")
 	flags.DurationVar((*time.Duration)(&f.CPUCost), "cpu-cost", defaultCPUCost, "sim: virtual time that a node needs for each message")
+	flags.Float64Var(&f.Yields, "yields", 0, "native: `probability` with which a goroutine gives way at locks, channels and stdout, and with which a message is read together with the one before")
 	flags.IntVar(&f.NodeMemory, "node-memory", wasm.DefaultMemory>>20, "sim: the most memory of a node, in `MiB`")
 	flags.BoolVar(&f.Race, "race", false, "build the Go package with the race detector; a data race fails the test")
 	seedVar(flags, &f.Seed, &f.seeded, "`number` that all random choices follow from (default: a new one)")

@@ -136,6 +136,9 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 			return nil, err
 		}
 		test.Engine, test.Solution, test.Args, test.Official = engine, t.String(), t.args, official
+		if test.Yields > 0 && engine != engineNative {
+			return nil, fmt.Errorf("--yields needs --engine native, and the engine is %s", engine)
+		}
 		if !simulates(engine) {
 			test.CPUCost, test.NodeMemory = 0, 0
 		}

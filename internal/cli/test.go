@@ -150,7 +150,7 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if err != nil {
 		return nil, a.aborted(err, run, t.Command)
 	}
-	records.Racy = store.RacyNodes(run.Dir)
+	records.Racy = store.RacyNodes(run.Dir) // of any engine
 	v, err := verdict.Judge(records, verdict.Ask(t, stage))
 	if err != nil {
 		return nil, fmt.Errorf("%w; the run is kept in %s", err, run.Dir)

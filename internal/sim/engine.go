@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"glomers/checkers/journal"
@@ -19,6 +21,10 @@ type Options struct {
 	Program Program
 	Args    []string // of each node
 	CPUCost CPUCost
+	// Together is the probability that a message which waits is read in the same
+	// step as the one before it, and takes no CPU time of its own. A program that
+	// handles messages in goroutines then has several at work.
+	Together float64
 	// Log creates the log of a node, which gets its stderr.
 	Log func(node string) (io.WriteCloser, error)
 	// File creates a copy of a file that a node wrote, at the end of the run; may
@@ -53,12 +59,13 @@ type Engine struct {
 	kernel  *kernel.Kernel
 	ctx     context.Context
 	warned  map[string]bool // texts that Warn was called with
+	racy    map[string]bool // nodes on whose stderr Go's race detector reported
 }
 
 // New returns an engine without nodes. It hands every message that a node prints
 // to receive, which returns an error for one that cannot be delivered.
 func New(o Options, receive func(journal.Message) error) *Engine {
-	return &Engine{options: o, receive: receive, warned: map[string]bool{}}
+	return &Engine{options: o, receive: receive, warned: map[string]bool{}, racy: map[string]bool{}}
 }
 
 // Start adds a node, which begins to run when the engine is driven.
@@ -197,6 +204,9 @@ func (e *Engine) keepFiles(n *node) {
 		}
 	}
 }
+
+// Racy returns the nodes on whose stderr Go's race detector has reported, sorted.
+func (e *Engine) Racy() []string { return slices.Sorted(maps.Keys(e.racy)) }
 
 // warn passes a remark about a node on, the first time.
 func (e *Engine) warn(node, text string) {

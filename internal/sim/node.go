@@ -94,15 +94,23 @@ func (n *node) takeLine() {
 	if n.ended != nil || n.paused || len(n.inbox) == 0 {
 		return
 	}
+	n.readLine()
+	for p := n.engine.options.Together; p > 0 && len(n.inbox) > 0 && n.cpu.Float64() < p; {
+		n.readLine()
+	}
+	if n.wait.Input {
+		n.resume()
+	}
+	n.work()
+}
+
+// readLine moves a line from the inbox to the input of the next step.
+func (n *node) readLine() {
 	line := n.inbox[0]
 	n.inbox[0] = nil
 	n.inbox = n.inbox[1:]
 	n.inboxSize -= len(line)
 	n.input = append(n.input, line...)
-	if n.wait.Input {
-		n.resume()
-	}
-	n.work()
 }
 
 // endPause lets a paused node continue.

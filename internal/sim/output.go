@@ -116,6 +116,9 @@ func (n *node) flushStderr(at time.Duration) error {
 func (n *node) logLine(at time.Duration, line []byte) error {
 	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // the log swallows what does not fit
 	line = bytes.TrimRight(line, "\r")
+	if bytes.Equal(line, []byte("WARNING: DATA RACE")) {
+		n.engine.racy[n.id] = true
+	}
 	if n.engine.options.Stderr != nil {
 		n.engine.options.Stderr(n.id, string(line))
 	}

@@ -65,7 +65,7 @@ func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolcha
 	if err != nil {
 		return nil, err
 	}
-	t := &NativeToolchain{Root: root, env: append(env, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
+	t := &NativeToolchain{Root: root, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
 	return t, t.write(files)
 }
 
@@ -110,9 +110,9 @@ func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (str
 	if err != nil {
 		return "", err
 	}
-	suffix, flags := ".native", []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
-	if race {
-		suffix, flags = ".race", append(flags, "-race")
+	suffix, env, flags := ".native", append(slices.Clone(t.env), "CGO_ENABLED=0"), []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
+	if race { // the detector is linked with cgo; nothing else may use it
+		suffix, env, flags = ".race", append(slices.Clone(t.env), "CGO_ENABLED=1"), append(flags, "-race", "-tags=netgo,osusergo")
 	}
 	id := sha256.Sum256([]byte(abs))
 	kept := filepath.Join(t.cache, fmt.Sprintf("%s-%x%s", filepath.Base(abs), id[:6], suffix))
@@ -121,7 +121,7 @@ func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (str
 		return "", err
 	}
 	defer unlock()
-	return kept, build(ctx, dir, kept, t.env, flags...)
+	return kept, build(ctx, dir, kept, env, flags...)
 }
 
 // writeOnce writes a file that may exist with the same content, and may be read

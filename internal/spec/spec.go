@@ -38,6 +38,7 @@ type Host struct {
 	Args       []string `json:"args,omitempty"`        // of a node
 	Race       bool     `json:"race,omitempty"`        // built with the race detector
 	CPUCost    Duration `json:"cpu-cost,omitempty"`    // of a message, for simulated nodes
+	Yields     float64  `json:"yields,omitempty"`      // probability that a goroutine gives way, natively
 	NodeMemory int      `json:"node-memory,omitempty"` // MiB, of simulated nodes
 }
 
@@ -148,6 +149,9 @@ func (t *Test) Validate() error {
 	}
 	if r := t.Rate; !(r == 0 || r >= leastRate && r <= maxRate) {
 		return &BoundError{"rate", plain(r), fmt.Sprintf("0, or %v to %d operations a second", leastRate, maxRate)}
+	}
+	if y := t.Yields; !(y >= 0 && y <= 1) {
+		return &BoundError{"yields", plain(y), "a probability from 0 to 1"}
 	}
 	if c := time.Duration(t.CPUCost); c < 0 || c > maxCPUCost {
 		return &BoundError{"cpu-cost", c, fmt.Sprintf("0 to %v, such as 50µs", maxCPUCost)}

@@ -17,7 +17,6 @@ package store
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -26,6 +25,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -308,6 +308,10 @@ func (r *Recorded) Messages(each func(journal.Event)) (bool, error) {
 	return true, nil
 }
 
+// raceReport matches the first line of a report of Go's race detector. The log of a
+// simulated node has the time before it.
+var raceReport = regexp.MustCompile(`^( *\d+\.\d+ )?WARNING: DATA RACE`)
+
 // RacyNodes returns the nodes whose logs hold a report of Go's race detector.
 func RacyNodes(dir string) []string {
 	logs, _ := filepath.Glob(filepath.Join(dir, NodeLogs, "*.log"))
@@ -317,7 +321,7 @@ func RacyNodes(dir string) []string {
 			lines := bufio.NewReaderSize(f, 256<<10)
 			for {
 				line, err := lines.ReadSlice('\n')
-				if bytes.HasPrefix(line, []byte("WARNING: DATA RACE")) {
+				if raceReport.Match(line) {
 					racy = append(racy, strings.TrimSuffix(filepath.Base(path), ".log"))
 					break
 				}

@@ -82,12 +82,26 @@ func Record(ctx context.Context, t *spec.Test, engine Engine, o Observation) (Re
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	rec := &recorder{keep: o.Keep, traffic: NewTraffic(t.CheckOptions())}
-	result, err := runner.Run(ctx, c, engine, rec, o.Log, o.Progress)
+	var nodes runner.Engine
+	result, err := runner.Run(ctx, c, func(receive func(journal.Message) error) runner.Engine {
+		nodes = engine(receive)
+		return nodes
+	}, rec, o.Log, o.Progress)
 	if err != nil {
 		return Records{Strays: result.Strays, Partitions: result.Partitions}, err
 	}
 	h, err := history.New(rec.ops)
-	return Records{History: h, Traffic: rec.traffic, Strays: result.Strays, Partitions: result.Partitions}, err
+	records := Records{History: h, Traffic: rec.traffic, Strays: result.Strays, Partitions: result.Partitions}
+	if detector, ok := nodes.(raceDetector); ok {
+		records.Racy = detector.Racy()
+	}
+	return records, err
+}
+
+// A raceDetector is an engine that reads the logs of its nodes for reports of Go's
+// race detector.
+type raceDetector interface {
+	Racy() []string // nodes with a report, sorted
 }
 
 // recorder holds the records of a run in memory, on their way to where they are

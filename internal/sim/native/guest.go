@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -32,6 +33,9 @@ type guest struct {
 	page   *header
 	wake   int // the descriptor to write to, so that the process runs
 	report int // the descriptor to read from, to know that it waits
+
+	reports      *os.File // what the race detector printed, nil without one
+	reportsTaken int64    // bytes of it
 
 	stdin []byte // what does not fit into the shared memory yet
 	watch watched
@@ -69,6 +73,14 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	g.cmd.Dir = m.root + "/tmp"
 	g.cmd.Env = append([]string{"HOME=/", "PWD=/tmp", "TMPDIR=/tmp", "USER=node"}, m.program.env...)
 	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = m.program.stdin, m.program.stdout, m.program.stdout
+	if m.program.race {
+		if g.reports, err = memoryFile("glomers-races"); err != nil {
+			g.cmd = nil
+			g.free()
+			return nil, err
+		}
+		g.cmd.Stderr = g.reports
+	}
 	g.cmd.ExtraFiles = []*os.File{theirWake, theirReport, file}
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := m.program.start(g.cmd); err != nil {
@@ -84,22 +96,30 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 
 // share makes the memory that host and process share.
 func (g *guest) share() (*os.File, error) {
-	fd, err := unix.MemfdCreate("glomers-node", unix.MFD_CLOEXEC)
+	file, err := memoryFile("glomers-node")
 	if err != nil {
-		return nil, fmt.Errorf("make shared memory: %w", err)
+		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "memory")
 	size := headerSize + inSize + outSize
 	if err := file.Truncate(int64(size)); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("make shared memory: %w", err)
 	}
-	if g.memory, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	if g.memory, err = unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("make shared memory: %w", err)
 	}
 	g.page = (*header)(unsafe.Pointer(unsafe.SliceData(g.memory)))
 	return file, nil
+}
+
+// memoryFile returns a file in memory, without a name in any directory.
+func memoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make shared memory: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // fillHeader writes what does not change.
@@ -108,6 +128,7 @@ func (g *guest) fillHeader(m *machine) {
 	p.epoch = sim.Epoch.UnixNano()
 	p.memory = uint64(m.program.memory)
 	p.pid = uint64(g.boot.PID)
+	p.yields = uint64(m.program.yields * (1 << 32))
 	for i := 0; i < len(p.seed); i += 8 {
 		// The runtime does not believe in a seed of zeros.
 		binary.LittleEndian.PutUint64(p.seed[i:], g.boot.Random.Uint64()|1)
@@ -222,7 +243,25 @@ func (g *guest) takeOutput() error {
 		}
 		out = out[frameHead+padded:]
 	}
-	return nil
+	return g.takeReports()
+}
+
+// takeReports hands what the race detector printed to the simulation.
+func (g *guest) takeReports() error {
+	if g.reports == nil {
+		return nil
+	}
+	info, err := g.reports.Stat()
+	if err != nil || info.Size() == g.reportsTaken {
+		return err
+	}
+	text := make([]byte, min(info.Size()-g.reportsTaken, maxTrace))
+	n, err := g.reports.ReadAt(text, g.reportsTaken)
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("read the reports of the race detector: %w", err)
+	}
+	g.reportsTaken = info.Size()
+	return g.boot.Output(sim.Output{Stream: sim.Stderr, At: time.Duration(g.page.clock), Data: text[:n]})
 }
 
 // endReason says why the process ended, after its last output.
@@ -282,6 +321,10 @@ func (g *guest) free() {
 			syscall.Close(*fd)
 			*fd = -1
 		}
+	}
+	if g.reports != nil {
+		g.reports.Close()
+		g.reports = nil
 	}
 	if g.memory != nil {
 		unix.Munmap(g.memory)

@@ -18,6 +18,8 @@ type Program struct{ sim.Program }
 type Options struct {
 	Memory     int64
 	Env        []string
+	Race       bool
+	Yields     float64
 	CPUPerStep time.Duration
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -380,5 +381,57 @@ func TestOneThread(t *testing.T) {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", l.Guest.(*guest).watch.pid))
 	if err != nil || len(threads) != 1 {
 		t.Errorf("it has %d threads, %v", len(threads), err)
+	}
+}
+
+// TestYields: a goroutine that gives way between reading and writing loses updates
+// of others, the same number each time.
+func TestYields(t *testing.T) {
+	count := func(yields float64) string {
+		p, err := Load(testNode(), Options{Yields: yields})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(context.Background())
+		l := boot(t, p, nil, context.Background(), "lost", nil)
+		defer l.Kill()
+		if _, err := l.Resume(sim.Step{Input: []byte("go\n")}); err != nil {
+			t.Fatal(err)
+		}
+		return l.stdout.String()
+	}
+	if got := count(0); got != "counted 500\n" {
+		t.Errorf("without yields it printed %q", got)
+	}
+	first := count(0.2)
+	if first == "counted 500\n" || !strings.HasPrefix(first, "counted ") {
+		t.Errorf("with yields it printed %q", first)
+	}
+	if again := count(0.2); again != first {
+		t.Errorf("with yields it printed %q, and then %q", first, again)
+	}
+}
+
+// TestRace: a data race is reported on stderr, in the same words each time.
+func TestRace(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("the race detector needs a C compiler")
+	}
+	bin := compile(t, "testdata/node", true)
+	var reports []string
+	for range 2 {
+		p, err := Load(bin, Options{Race: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(context.Background())
+		l := boot(t, p, nil, context.Background(), "race", nil)
+		if _, err := l.Resume(sim.Step{Input: []byte("go\n")}); err != nil || l.stdout.String() != "raced 2\n" {
+			t.Errorf("it printed %q, %v", l.stdout.String(), err)
+		}
+		reports = append(reports, l.stderr.String())
+	}
+	if !strings.Contains(reports[0], "WARNING: DATA RACE") || !strings.Contains(reports[0], "main.race.func1()") || reports[0] != reports[1] {
+		t.Errorf("it reported\n%s\nand then\n%s", reports[0], reports[1])
 	}
 }
