@@ -3,7 +3,6 @@ package checkers
 import (
 	"fmt"
 
-	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 )
@@ -72,7 +71,11 @@ func answerText(done *history.Op) string {
 	case done == nil:
 		return "no answer"
 	case done.Type != history.OK && done.Error != nil:
-		return "no echo: " + brief.Text(errorText(done.Error), shown)
+		name, text := errorText(done.Error)
+		if text != "" {
+			name += ": " + text
+		}
+		return "no echo: " + name
 	}
 	return edn.Brief(done.Value, shown)
 }

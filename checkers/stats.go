@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"glomers/checkers/brief"
@@ -40,7 +39,34 @@ type Stats struct {
 	Counts
 	ByF ByF `json:"by-f"`
 
-	errors map[string]int // how often each error came up
+	errors map[errorKind]*errorCount
+}
+
+// errorKind is what errors have in common that differ in their words only, such as
+// the ids of keys in them.
+type errorKind struct {
+	f    string
+	as   history.Type // fail or info
+	name string       // such as net-timeout or precondition-failed
+}
+
+// errorCount is how often a kind of error came up.
+type errorCount struct {
+	n     int
+	first string // the text of the first one
+	vary  bool   // others have another text
+}
+
+func (s *Stats) addError(op *history.Op) {
+	name, text := errorText(op.Error)
+	kind := errorKind{op.F, op.Type, name}
+	e := s.errors[kind]
+	if e == nil {
+		e = &errorCount{first: text}
+		s.errors[kind] = e
+	}
+	e.n++
+	e.vary = e.vary || text != e.first
 }
 
 // ByF are counts by the name of the operation.
@@ -59,7 +85,7 @@ func (b ByF) MarshalEDN() any {
 // succeeded makes the run invalid, except for kafka's crash, which never can. If
 // nothing completed the verdict is Unknown, where Jepsen's is true.
 func StatsOf(h *history.History) Stats {
-	s := Stats{ByF: ByF{}, errors: map[string]int{}}
+	s := Stats{ByF: ByF{}, errors: map[errorKind]*errorCount{}}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Type == history.Invoke || !op.Client() {
@@ -71,7 +97,7 @@ func StatsOf(h *history.History) Stats {
 		}
 		s.ByF[op.F].add(op.Type)
 		if op.Error != nil {
-			s.errors[op.F+" "+op.Type.String()+": "+brief.Text(errorText(op.Error), shown)]++
+			s.addError(op)
 		}
 	}
 	var verdicts []Validity
@@ -84,11 +110,12 @@ func StatsOf(h *history.History) Stats {
 	return s
 }
 
-func errorText(v any) string {
+// errorText returns the name of an error and, where there is one, its text.
+func errorText(v any) (name, text string) {
 	if pair, ok := v.([]any); ok && len(pair) == 2 {
-		return fmt.Sprintf("%v: %v", pair[0], pair[1])
+		return brief.Text(fmt.Sprint(pair[0]), shown), brief.Text(fmt.Sprint(pair[1]), shown)
 	}
-	return fmt.Sprint(v)
+	return brief.Text(fmt.Sprint(v), shown), ""
 }
 
 func (s *Stats) findings() []Finding {
@@ -108,25 +135,34 @@ func (s *Stats) findings() []Finding {
 	return out
 }
 
-// errorsOf lists the three most frequent errors of a function, or of all functions
-// if f is empty.
+// errorsOf lists the three most frequent kinds of error of a function, or of all
+// functions if f is empty.
 func (s *Stats) errorsOf(f string) []string {
-	var texts []string
-	for text := range s.errors {
-		if f == "" || strings.HasPrefix(text, f+" ") {
-			texts = append(texts, text)
+	var kinds []errorKind
+	for kind := range s.errors {
+		if f == "" || kind.f == f {
+			kinds = append(kinds, kind)
 		}
 	}
-	slices.SortFunc(texts, func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.errors[b], s.errors[a]), cmp.Compare(a, b))
+	slices.SortFunc(kinds, func(a, b errorKind) int {
+		return cmp.Or(cmp.Compare(s.errors[b].n, s.errors[a].n), cmp.Compare(a.f, b.f), cmp.Compare(a.name, b.name), cmp.Compare(a.as, b.as))
 	})
 	var out []string
-	for i, text := range texts {
+	for i, kind := range kinds {
 		if i == 3 {
-			out = append(out, "and "+count(len(texts)-i, "other kind of error", "other kinds of error"))
+			out = append(out, "and "+count(len(kinds)-i, "other kind of error", "other kinds of error"))
 			break
 		}
-		out = append(out, fmt.Sprintf("%d × %s", s.errors[text], text))
+		e := s.errors[kind]
+		text := fmt.Sprintf("%d × %s %s: %s", e.n, kind.f, kind.as, kind.name)
+		switch {
+		case e.first == "":
+		case e.vary:
+			text += ", such as: " + e.first
+		default:
+			text += ": " + e.first
+		}
+		out = append(out, text)
 	}
 	return out
 }

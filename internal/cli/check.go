@@ -97,14 +97,18 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 			return err
 		}
 	}
+	out := &report{Verdict: v, dir: r.dir, pages: f.html, test: r.test, stage: stage}
 	if r.test == nil {
-		r.test = &spec.Test{Workload: q.Check.Workload}
-		if !f.json {
-			a.out.printf("judged by: %s\n", from.describe(q.Check))
-		}
+		out.test = &spec.Test{Workload: q.Check.Workload}
+		out.judgedBy = from.describe(q.Check)
+	} else if out.end, err = r.store.End(); err != nil {
+		return err
 	}
-	r.test.Availability = q.Check.Availability
-	a.print(&report{Verdict: v, dir: r.dir, pages: f.html, test: r.test, stage: stage}, f.json)
+	out.test.Availability = q.Check.Availability
+	if r.store != nil && r.store.CutJournal {
+		out.notes = append(out.notes, "the journal of messages is cut short, so the figures about messages are those of a part of the run")
+	}
+	a.print(out, f.json)
 	return verdictError(v)
 }
 

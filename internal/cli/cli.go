@@ -118,6 +118,9 @@ func (a *app) report(err error) int {
 	case errors.Is(err, errUnknown):
 		return exitError
 	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted") // whatever was under way, such as a build
+	}
 	a.err.printf("%s %v\n", a.err.bad("error:"), err)
 	var build *solution.BuildError
 	var target *solution.TargetError

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
+	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/trial"
 	"glomers/internal/verdict"
@@ -28,6 +29,7 @@ func (a *app) explore() *cobra.Command {
 	f := &testFlags{}
 	var seeds uint64
 	var jobs int
+	vary := true
 	cmd := &cobra.Command{
 		Use:   "explore STAGE [PACKAGE] [flags] [-- NODE ARGUMENTS]",
 		Short: "Run a stage with many seeds, to find the schedule in which it fails",
@@ -50,13 +52,14 @@ func (a *app) explore() *cobra.Command {
 			if last := f.Seed + (seeds - 1); last < f.Seed {
 				return fmt.Errorf("--seed %d and --seeds %d go beyond the largest seed, %d", f.Seed, seeds, uint64(math.MaxUint64))
 			}
-			return a.exploreSeeds(cmd, f, args, seeds, jobs)
+			return a.exploreSeeds(cmd, f, args, seeds, jobs, vary)
 		},
 	}
 	f.register(cmd.Flags())
 	f.registerHard(cmd.Flags())
 	f.output.register(cmd.Flags())
 	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
+	cmd.Flags().BoolVar(&vary, "vary", true, "vary with the seed what differs between machines: the CPU cost of a message and, where the stage has a latency, that")
 	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
 	group(cmd)
 	return cmd
@@ -100,7 +103,7 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 		s.tests = append(s.tests, trial.Test{
 			Spec:     test,
 			Question: verdict.Ask(&test, stage),
-			Engine:   func() verdict.Engine { return s.subject.engine(test.Host, noFiles{}, quiet, false) },
+			Engine:   func(h spec.Host) verdict.Engine { return s.subject.engine(h, noFiles{}, quiet, false) },
 			Figures:  figures(stage),
 		})
 	}
@@ -131,12 +134,17 @@ func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
 	}
 }
 
-func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seeds uint64, jobs int) error {
+func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seeds uint64, jobs int, vary bool) error {
 	s, err := a.simulate(cmd, f, args)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if vary {
+		for i := range s.tests {
+			s.tests[i].Vary = variation(s.stage, cmd.Flags().Changed)
+		}
+	}
 	test := &s.tests[0].Spec
 	first := test.Seed
 	a.err.printf("%s  seeds %d to %d  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), first, first+(seeds-1), a.err.dim(verdict.Config(test).String()))
@@ -170,6 +178,25 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seed
 		return errFailed
 	}
 	return nil
+}
+
+// variation is what explore varies of a stage's tests: all that the user did not set.
+// The cost of a message goes from half of the usual one to ten times it; in the stages
+// that limit latencies to four times it, since a design with a hub, whose load is that
+// of all nodes together, is to stay within its means. The latency is never longer than
+// the stage's, which the limits are for.
+func variation(stage *stages.Stage, set func(string) bool) trial.Variation {
+	v := trial.Variation{LeastCPUCost: defaultCPUCost / 2, MostCPUCost: 10 * defaultCPUCost, LeastLatency: 0.8}
+	if len(stage.Criteria) > 0 {
+		v.MostCPUCost = 4 * defaultCPUCost
+	}
+	if set("cpu-cost") {
+		v.MostCPUCost = 0
+	}
+	if set("latency") {
+		v.LeastLatency = 0
+	}
+	return v
 }
 
 // recordHardMode adds the outcomes of seeds to what the store knows of the program in
@@ -234,7 +261,7 @@ func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, parti
 			if f.Details != "" && f.Details != f.Kind {
 				t.printf("    %s\n", f.Details)
 			}
-			t.printf("    %s\n", a.asTest(f.Seed))
+			t.printf("    %s\n", a.asTest(f))
 		}
 	}
 	word := t.good(t.bold("PASS"))
@@ -251,8 +278,17 @@ func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, parti
 }
 
 // asTest is the command that runs one of the seeds and keeps the run.
-func (a *app) asTest(seed uint64) string {
+func (a *app) asTest(f trial.Failure) string {
 	words := append([]string{"test"}, a.words[1:]...)
 	words = withoutFlag(withoutFlag(words, "seeds"), "jobs")
-	return repeat(words, seed)
+	at := len(words)
+	if i := slices.Index(words, "--"); i >= 0 {
+		at = i
+	}
+	before := slices.DeleteFunc(slices.Clone(words[:at]), func(w string) bool { return w == "--vary" || strings.HasPrefix(w, "--vary=") })
+	words = append(before, words[at:]...)
+	for _, o := range f.Options {
+		words = withFlag(words, o.Name, o.Value)
+	}
+	return repeat(words, f.Seed)
 }

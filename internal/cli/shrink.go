@@ -90,6 +90,12 @@ func shrunkWords(words []string, s trial.Shrunk) []string {
 	// The nemesis is always named: a stage may have a further run with faults.
 	words = withFlag(words, "nemesis", strings.Join(s.Test.Nemesis, ","))
 	for _, o := range s.Options {
+		if o.Name == "nodes" || o.Name == "node-count" { // in place of all that names nodes
+			for _, flag := range []string{"node", "nodes", "nodes-file", "node-count"} {
+				words = withoutFlag(words, flag)
+			}
+			words = withoutShort(words, "-n")
+		}
 		words = withFlag(words, o.Name, o.Value)
 	}
 	return words
@@ -120,6 +126,24 @@ func withoutFlag(words []string, flag string) []string {
 		case word == "--"+flag:
 			i++
 		case strings.HasPrefix(word, "--"+flag+"="):
+		default:
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// withoutShort leaves an option with a value and a short name, such as -n, out of a
+// command line.
+func withoutShort(words []string, flag string) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		switch word := words[i]; {
+		case word == "--":
+			return append(out, words[i:]...)
+		case word == flag:
+			i++
+		case strings.HasPrefix(word, flag):
 		default:
 			out = append(out, word)
 		}

@@ -2,10 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+
 	"glomers/internal/runner"
+	"glomers/internal/trial"
 )
 
 // Whatever a node prints, a terminal does not obey it.
@@ -73,5 +78,35 @@ func TestRepeat(t *testing.T) {
 		if got := repeat(c.words, 7); got != c.want {
 			t.Errorf("%q: %s, expected %s", c.words, got, c.want)
 		}
+	}
+}
+
+func TestShrunkNodes(t *testing.T) {
+	words := []string{"shrink", "3c", "./my", "-n", "a", "-nb", "--nodes", "c,d", "--nodes-file=x", "--seed", "4", "--", "-n", "9"}
+	got := shrunkWords(words, trial.Shrunk{Options: []trial.Option{{Name: "nodes", Value: "a,b"}}})
+	if text, want := repeat(got, 7), "glomers test 3c ./my --nemesis '' --nodes a,b --seed 7 -- -n 9"; text != want {
+		t.Errorf("the command is %s, expected %s", text, want)
+	}
+}
+
+// What a table holds is as harmless as what printf is given.
+func TestNothingRawInTables(t *testing.T) {
+	var out bytes.Buffer
+	term := &terminal{w: &out, color: true}
+	w := term.newTable()
+	w.AppendHeader(table.Row{"a\x1b[2J"})
+	w.AppendRow(table.Row{"b\x1b]0;owned\a"})
+	w.AppendRow(table.Row{term.good("c")})
+	w.Render()
+	if n := bytes.Count(out.Bytes(), []byte("\x1b")); n != 2 || bytes.ContainsAny(out.Bytes(), "\a") {
+		t.Errorf("%d escape sequences reach the terminal, expected our own two: %q", n, out.String())
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{err: &terminal{w: &out}}
+	if code := a.report(fmt.Errorf("measure a: %w", context.Canceled)); code != exitError || out.String() != "error: interrupted\n" {
+		t.Errorf("exit code %d after %q", code, out.String())
 	}
 }

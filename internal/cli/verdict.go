@@ -33,6 +33,7 @@ type report struct {
 	end   *store.End
 	notes []string
 
+	judgedBy string    // for a run whose options are not known: what was assumed, and why
 	standing *standing // after the last run of a stage that was passed, otherwise nil
 }
 
@@ -57,6 +58,18 @@ func (r *report) extra() edn.Map {
 	return m
 }
 
+// notesOf says what the runner noticed that is in neither history nor journal.
+func notesOf(r verdict.Records) []string {
+	var notes []string
+	if text := nemesis.Describe(r.Partitions); text != "" {
+		notes = append(notes, text)
+	}
+	if n := r.Strays.Count; n > 0 {
+		notes = append(notes, fmt.Sprintf("%s to clients answered no request; the first: %s", count(n, "message"), r.Strays.First[0]))
+	}
+	return notes
+}
+
 // print prints a verdict: for people, or as JSON.
 func (a *app) print(r *report, asJSON bool) {
 	for _, node := range r.Racy {
@@ -70,17 +83,17 @@ func (a *app) print(r *report, asJSON bool) {
 			r.notes = append(r.notes, fmt.Sprintf("strict: %s was not checked: %s", skipped.Check, skipped.Reason))
 		}
 	}
-	if text := nemesis.Describe(r.Partitions); text != "" {
-		r.notes = append(r.notes, text)
-	}
-	if n := r.Strays.Count; n > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%s to clients answered no request; the first: %s", count(n, "message"), r.Strays.First[0]))
+	if r.end != nil {
+		r.notes = append(r.notes, r.end.Notes...)
 	}
 	if asJSON {
 		a.printJSON(r)
 		return
 	}
 	t := a.out
+	if r.judgedBy != "" {
+		t.printf("judged by: %s\n", r.judgedBy)
+	}
 	a.printRows(r.rows())
 	for _, f := range r.Findings {
 		if f.Source == verdict.Limited || f.Source == verdict.Race {
@@ -116,6 +129,9 @@ func (a *app) print(r *report, asJSON bool) {
 // printJSON prints a verdict for programs.
 func (a *app) printJSON(r *report) {
 	m := append(edn.Map{{Key: "dir", Value: r.dir}, {Key: "outcome", Value: strings.ToLower(r.Outcome.String())}}, r.extra()...)
+	if r.judgedBy != "" {
+		m = append(m, edn.Entry{Key: "judged-by", Value: r.judgedBy})
+	}
 	m = append(m, edn.Marshal(*r.Results).(edn.Map)...)
 	m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(r.Findings)})
 	if r.standing != nil {
@@ -347,9 +363,12 @@ func (r *report) limitRows() []row {
 		value, st := "not measured", bad
 		if l.Measured {
 			value = strings.TrimSpace(number(l.Figure) + " " + l.Unit)
-			if l.Met {
-				st = good
-			}
+		}
+		switch {
+		case l.Met:
+			st = good
+		case r.Results.Availability.Stalled > 0:
+			st = unknown
 		}
 		rows = append(rows, row{l.Title, value, strings.TrimSpace(fmt.Sprintf("< %g %s", l.Criterion.Limit, l.Unit)), st})
 	}

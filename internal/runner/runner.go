@@ -394,7 +394,13 @@ func IsInterrupt(err error) bool {
 
 // String describes the configuration in a line.
 func (c Config) String() string {
-	parts := []string{c.Workload, fmt.Sprintf("%d nodes", len(c.Options.Nodes)), fmt.Sprintf("%d workers", c.Options.Concurrency),
+	count := func(n int, noun string) string {
+		if n == 1 {
+			return "1 " + noun
+		}
+		return fmt.Sprintf("%d %ss", n, noun)
+	}
+	parts := []string{c.Workload, count(len(c.Options.Nodes), "node"), count(c.Options.Concurrency, "worker"),
 		fmt.Sprintf("%g ops/s", c.Pace.Rate), fmt.Sprint(c.Pace.TimeLimit)}
 	if c.Latency.Mean > 0 {
 		parts = append(parts, fmt.Sprintf("latency %v %s", c.Latency.Mean, c.Latency.Dist))

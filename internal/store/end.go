@@ -17,6 +17,10 @@ type End struct {
 	Operations int    `json:"operations"`       // records of the history
 	Events     int64  `json:"events"`           // records of the journal
 
+	// Notes are what the runner noticed and the records do not show, such as how much
+	// each partition cut.
+	Notes []string `json:"notes,omitempty"`
+
 	HistorySHA256 string `json:"history-sha256"` // of history.edn, in hexadecimal
 	JournalSHA256 string `json:"journal-sha256"` // of journal.txt
 }
@@ -30,6 +34,9 @@ const (
 	Interrupted Ending = "interrupted" // by a signal
 	Aborted     Ending = "aborted"     // by an error, such as a node that crashed
 )
+
+// Note keeps what the runner noticed, for the end record.
+func (r *Run) Note(text string) { r.end.Notes = append(r.end.Notes, text) }
 
 // Finish flushes and closes the files and writes the end record. Results may be
 // written after it.

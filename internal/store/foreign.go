@@ -22,7 +22,11 @@ func (r *Recorded) ForeignOptions() (*jepsen.Options, error) {
 // foreignMessages reads the journal of a run of the real Maelstrom.
 func (r *Recorded) foreignMessages(each func(journal.Event)) (bool, error) {
 	exists, err := jepsen.ReadMessages(os.DirFS(r.Dir), each)
-	if err != nil && !errors.Is(err, journal.ErrTruncated) {
+	if errors.Is(err, journal.ErrTruncated) {
+		r.CutJournal = true
+		return exists, nil
+	}
+	if err != nil {
 		return exists, fmt.Errorf("%s: %w", r.Dir, err)
 	}
 	return exists, nil

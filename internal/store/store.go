@@ -257,6 +257,10 @@ func WritePages(dir string, results *checkers.Results) error {
 type Recorded struct {
 	Dir  string
 	Test *spec.Test // nil for a run of the real Maelstrom
+
+	// CutJournal is set by Messages for a journal of the real Maelstrom that ends in
+	// the middle of an event. That of a run of glomers is compared with the end record.
+	CutJournal bool
 }
 
 // Open finds the parts of the run in a directory.

@@ -25,7 +25,10 @@ type Shrunk struct {
 }
 
 // Option is an option of a test and its value.
-type Option struct{ Name, Value string }
+type Option struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Shrink makes a test that fails smaller: it leaves out faults, time, operations,
 // workers, nodes and latency as long as a failure of the same kind remains. For each
@@ -73,11 +76,26 @@ func (s *Shrunk) reduce(ctx context.Context, d dimension, original Test, kind st
 func changed(original, smaller spec.Test) []Option {
 	var out []Option
 	for _, d := range dimensions {
-		if v := d.value(smaller); v != d.value(original) {
+		v := d.value(smaller)
+		switch {
+		case v == d.value(original):
+		case d.option == "node-count" && !numbered(smaller.Nodes): // the count would number them
+			out = append(out, Option{"nodes", strings.Join(smaller.Nodes, ",")})
+		default:
 			out = append(out, Option{d.option, v})
 		}
 	}
 	return out
+}
+
+// numbered reports whether nodes have the ids that --node-count gives them.
+func numbered(nodes []string) bool {
+	for i, id := range nodes {
+		if id != "n"+strconv.Itoa(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // stillFails looks for a seed with which a test fails in the same way.

@@ -24,7 +24,8 @@ import (
 type Test struct {
 	Spec     spec.Test
 	Question verdict.Question
-	Engine   func() verdict.Engine            // makes the engine of each run
+	Engine   func(spec.Host) verdict.Engine   // makes the engine of each run
+	Vary     Variation                        // with the seed
 	Figures  func(*checkers.Results) []Figure // what to summarize; may be nil
 }
 
@@ -38,6 +39,7 @@ type Figure struct {
 // Outcome is the result of a run.
 type Outcome struct {
 	Seed     uint64
+	Options  []Option // that the seed varied
 	Failures []string // kinds of failure, in order; none for a pass
 	Details  string   // of the first failure
 	Figures  []Figure
@@ -75,10 +77,12 @@ func (*digest) Flush() error { return nil }
 // failure like any other; the error is that of a run that could not be judged for
 // another reason, such as the end of the context.
 func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
+	varied, options := t.Vary.Vary(t.Spec, seed)
+	t.Spec = varied
 	t.Spec.Seed = seed
 	d := &digest{sum: sha256.New()}
-	v, err := verdict.Run(ctx, &t.Spec, t.Question, t.Engine(), verdict.Observation{Keep: d})
-	o := Outcome{Seed: seed, Ops: d.ops, Hash: hex.EncodeToString(d.sum.Sum(nil))}
+	v, err := verdict.Run(ctx, &t.Spec, t.Question, t.Engine(t.Spec.Host), verdict.Observation{Keep: d})
+	o := Outcome{Seed: seed, Options: options, Ops: d.ops, Hash: hex.EncodeToString(d.sum.Sum(nil))}
 	if err != nil {
 		finding, ok := verdict.Blame(err)
 		if ok && ctx.Err() == nil {
@@ -120,10 +124,11 @@ type Summary struct {
 
 // Failure is a kind of failure.
 type Failure struct {
-	Kind    string `json:"kind"`
-	Count   int    `json:"count"`
-	Seed    uint64 `json:"seed"` // the smallest that shows it
-	Details string `json:"details"`
+	Kind    string   `json:"kind"`
+	Count   int      `json:"count"`
+	Seed    uint64   `json:"seed"`              // the smallest that shows it
+	Options []Option `json:"options,omitempty"` // that this seed varied
+	Details string   `json:"details"`
 }
 
 // Distribution is how a figure came out.
@@ -150,7 +155,7 @@ func Collect(outcomes []Outcome) Summary {
 		for i, kind := range o.Failures {
 			f := failures[kind]
 			if f == nil {
-				f = &Failure{Kind: kind, Seed: o.Seed}
+				f = &Failure{Kind: kind, Seed: o.Seed, Options: o.Options}
 				failures[kind] = f
 			}
 			if f.Count++; f.Details == "" && i == 0 {

@@ -3,11 +3,14 @@ package trial
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"glomers/internal/spec"
 )
@@ -72,8 +75,8 @@ func TestCollect(t *testing.T) {
 	if s.Runs != 4 || s.Passed != 1 {
 		t.Errorf("%d of %d passed, expected 1 of 4", s.Passed, s.Runs)
 	}
-	want := []Failure{{"lost", 2, 4, "lost in detail"}, {"stats", 2, 7, "stats in detail"}}
-	if !slices.Equal(s.Failures, want) {
+	want := []Failure{{Kind: "lost", Count: 2, Seed: 4, Details: "lost in detail"}, {Kind: "stats", Count: 2, Seed: 7, Details: "stats in detail"}}
+	if !reflect.DeepEqual(s.Failures, want) {
 		t.Errorf("failures are %+v, expected %+v", s.Failures, want)
 	}
 	if f := s.Figures[0]; f.Min != 2 || f.Max != 9 {
@@ -116,5 +119,50 @@ func TestSmallerTests(t *testing.T) {
 	}
 	if got := smallerNumbers(1, 1); got != nil {
 		t.Errorf("smaller than 1: %v", got)
+	}
+}
+
+// TestNamedNodes checks that the nodes that are left keep the names that they had.
+func TestNamedNodes(t *testing.T) {
+	original := spec.Test{Nodes: []string{"a", "b", "n0"}, Load: spec.Load{Concurrency: 3}}
+	smaller := original
+	smaller.Nodes = original.Nodes[:2]
+	if got, want := changed(original, smaller), []Option{{"nodes", "a,b"}}; !slices.Equal(got, want) {
+		t.Errorf("the options are %v, expected %v", got, want)
+	}
+	original.Nodes, smaller.Nodes = []string{"n0", "n1"}, []string{"n0"}
+	if got, want := changed(original, smaller), []Option{{"node-count", "1"}}; !slices.Equal(got, want) {
+		t.Errorf("the options are %v, expected %v", got, want)
+	}
+}
+
+// TestVary checks that a seed always chooses the same values, within the bounds, and
+// that the options say them exactly.
+func TestVary(t *testing.T) {
+	v := Variation{LeastCPUCost: 25 * time.Microsecond, MostCPUCost: 500 * time.Microsecond, LeastLatency: 0.8}
+	test := spec.Test{Seed: 9, Network: spec.Network{LatencyMS: 100}}
+	costs, latencies := map[spec.Duration]bool{}, map[float64]bool{}
+	for seed := range uint64(100) {
+		got, options := v.Vary(test, seed)
+		again, _ := v.Vary(test, seed)
+		if !reflect.DeepEqual(got, again) || got.Seed != 9 {
+			t.Fatalf("seed %d gives %+v and %+v", seed, got, again)
+		}
+		cost := time.Duration(got.CPUCost)
+		if cost < v.LeastCPUCost || cost > v.MostCPUCost || got.LatencyMS < 80 || got.LatencyMS > 100 {
+			t.Errorf("seed %d: the cost is %v and the latency %v ms", seed, cost, got.LatencyMS)
+		}
+		exact, err := time.ParseDuration(options[0].Value)
+		if want := []Option{{"cpu-cost", cost.String()}, {"latency", fmt.Sprint(got.LatencyMS)}}; err != nil || exact != cost || !slices.Equal(options, want) {
+			t.Errorf("seed %d: the options are %v, expected %v", seed, options, want)
+		}
+		costs[got.CPUCost], latencies[got.LatencyMS] = true, true
+	}
+	if len(costs) < 50 || len(latencies) < 15 {
+		t.Errorf("100 seeds have %d costs and %d latencies", len(costs), len(latencies))
+	}
+	test.LatencyMS = 0
+	if got, options := (Variation{LeastLatency: 0.8}).Vary(test, 1); options != nil || !reflect.DeepEqual(got, test) {
+		t.Errorf("a test without latency is varied to %+v", got)
 	}
 }

@@ -156,3 +156,34 @@ func TestBlame(t *testing.T) {
 		}
 	}
 }
+
+// TestStalledLimit checks that a figure beyond its limit is not the nodes' fault where
+// the runner itself stood still.
+func TestStalledLimit(t *testing.T) {
+	stage, err := stages.Find("3e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Question{Check: checkers.Options{Workload: "broadcast"}, Limits: stage.Criteria[:1]}
+	for _, c := range []struct {
+		messages int
+		stall    bool
+		want     Outcome
+	}{{4000, false, Fail}, {4000, true, Unknown}, {4, true, Pass}} {
+		r := run(t, 10)
+		r.Traffic = traffic(c.messages)
+		if c.stall {
+			ops := append(r.History.Ops, history.Op{Index: len(r.History.Ops), Process: history.Nemesis, Type: history.Info, F: history.RunnerStall, Value: int64(14000)})
+			if r.History, err = history.New(ops); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v, err := Judge(r, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Outcome != c.want {
+			t.Errorf("%d messages, stalled %v: %v, expected %v", c.messages, c.stall, v.Outcome, c.want)
+		}
+	}
+}
