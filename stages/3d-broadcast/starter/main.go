@@ -1,7 +1,8 @@
-// Stage 3d: spread values over 25 nodes with fewer than 30 messages per operation,
-// in 400 ms for half of them and 600 ms for all.
+// Stage 3d: spread values over 25 nodes with fewer than 30 messages an operation,
+// within 400 ms at the median and 600 ms at most. A message takes 100 ms.
 //
-// You will change about 20 lines of your stage 3c.
+// You will change about 20 lines of your stage 3c, so you may begin with that.
+// stages/3d-broadcast/README.md shows the messages of a run.
 package main
 
 import (
@@ -11,23 +12,38 @@ import (
 )
 
 func main() {
-	n := maelstrom.NewNode() // answers init by itself
+	n := maelstrom.NewNode() // answers init by itself; then n.ID() and n.NodeIDs() are known
 
+	// request: {"type": "broadcast", "msg_id": 1, "message": 1000}
+	// answer:  {"type": "broadcast_ok", "in_reply_to": 1}
 	n.Handle("broadcast", func(msg maelstrom.Message) error {
-		// TODO: body.message is a new value. Remember it and answer broadcast_ok.
+		// TODO: decode msg.Body with json.Unmarshal, remember message, see to it that all
+		// nodes hear of it, and answer with n.Reply.
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "broadcast is still to do")
 	})
 
+	// request: {"type": "read", "msg_id": 2}
+	// answer:  {"type": "read_ok", "in_reply_to": 2, "messages": [1000, 7]}
 	n.Handle("read", func(msg maelstrom.Message) error {
-		// TODO: answer read_ok with messages, the list of all values.
+		// TODO: answer with all values that this node knows.
 		return maelstrom.NewRPCError(maelstrom.NotSupported, "read is still to do")
 	})
 
+	// request: {"type": "topology", "msg_id": 3, "topology": {"n0": ["n5", "n1"], "n1": …}}
+	// answer:  {"type": "topology_ok", "in_reply_to": 3}
 	n.Handle("topology", func(msg maelstrom.Message) error {
-		// body.topology maps every node to the neighbours that the test suggests.
+		// The test suggests a grid. Nothing says that you must use it.
 		return n.Reply(msg, map[string]any{"type": "topology_ok"})
 	})
 
+	// Between nodes the messages are yours. The reference solution has one, an RPC:
+	// request: {"type": "gossip", "msg_id": 4, "messages": [1000, 7]}
+	// answer:  {"type": "gossip_ok", "in_reply_to": 4}
+	// TODO: n.Handle("gossip", …), and send with n.RPC, or with n.Send if you do not
+	// expect an answer. Who sends to whom? A message takes 100 ms, its
+	// acknowledgement as long again.
+
+	// Handlers run at the same time, each in a goroutine: guard what they share.
 	if err := n.Run(); err != nil {
 		log.Fatal(err)
 	}

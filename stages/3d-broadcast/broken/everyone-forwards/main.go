@@ -1,9 +1,9 @@
 // Wrong: quick and correct, but everyone passes every value on to everyone. Its
 // author looked for the least latency and found it, one hop, and thought that
-// passing values on makes it safe. 24 nodes send 24 messages each for every value,
-// all but 24 of them to nodes that know it.
+// passing values on makes it safe. The first node sends 24 messages for a value and
+// the others 23 each: 576, all but 24 of them to nodes that know it.
 // Caught by: messages per operation
-// Command: glomers test 3d ./stages/3d-broadcast/broken/everyone-forwards --seed 1
+// Command: glomers test 3d ./stages/3d-broadcast/broken/everyone-forwards --time-limit 1 --seed 1
 package main
 
 import (

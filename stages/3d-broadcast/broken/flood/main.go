@@ -1,5 +1,6 @@
-// Wrong: correct, but it floods the grid: every value travels along every edge,
-// and far.
+// Wrong: stage 3c as it was. Its author thought that a correct solution will do
+// with 25 nodes as well. It is still correct; but every value travels along all 40
+// edges of the grid, along many of them twice, and over up to eight hops.
 // Caught by: messages per operation, stable latency
 // Command: glomers test 3d ./stages/3d-broadcast/broken/flood --time-limit 2 --seed 1
 package main

@@ -1,4 +1,6 @@
-// Wrong: correct and quick, but every value is a message of its own.
+// Wrong: the star of stage 3d as it was. Its author saw a latency far below the
+// limits and thought that what is quick is good. Every value is still a message of
+// its own for every node, and so is every acknowledgement.
 // Caught by: messages per operation
 // Command: glomers test 3e ./stages/3e-broadcast/broken/one-by-one --seed 1
 package main
