@@ -75,7 +75,7 @@ func (n *Network) Attach(id string, e Endpoint) {
 }
 
 // Detach disconnects an endpoint. What is on the way to it, or sent to it later,
-// is lost without an error: to answer a client that has given up is no fault.
+// is lost without an error: answering a client that has given up is no fault.
 func (n *Network) Detach(id string) { n.inboxes[id].endpoint = nil }
 
 // UnknownNodeError is a message to or from an id that nobody has.

@@ -149,8 +149,9 @@ func offsets(op history.Op) []keyOffset {
 	return out
 }
 
-// kafkaFinal takes one worker through the end of the test: a fresh client, all
-// keys from the beginning, and polls until it has seen every known offset.
+// kafkaFinal is how far one worker has come in its final operations: it opens a new
+// client, assigns itself all keys from their beginning, and polls until it has seen
+// every known offset.
 type kafkaFinal struct {
 	step      int
 	pending   map[string]int64
@@ -232,10 +233,10 @@ func (s *kafkaSession) Invoke(op history.Op, done func(history.Op)) {
 	}
 }
 
-// assign makes keys those that are polled. A key that was assigned before goes on
-// where it was, a new one begins at offset 0: Maelstrom's client asks for the
-// committed offsets, and so does this one, but looks for a key in the wrong part
-// of the answer and never finds it.
+// assign replaces the keys that this client polls. A key that was assigned before
+// keeps its position, a new one begins at offset 0: Maelstrom's client asks for the
+// committed offsets, and so does this one, but Maelstrom's looks for a key in the
+// wrong part of the answer and never finds it.
 func (s *kafkaSession) assign(op history.Op, done func(history.Op)) {
 	keys := op.Value.([]any)
 	if seek, _ := op.Extra.Get(edn.Keyword("seek-to-beginning?")); seek == true {
