@@ -12,7 +12,7 @@
 // restarted, have its clock skewed, and is ended when it exceeds a limit.
 //
 // How a program executes is left to a [Guest]. Package wasm runs WebAssembly
-// modules. A guest needs nothing from the kernel or the network: it executes the
+// modules, package native executables. A guest needs nothing from the kernel or the network: it executes the
 // program until the program has nothing left to do, reports what the program
 // waits for, and is resumed when that has come:
 //

@@ -443,3 +443,30 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("the run ended with %v, want %v", err, context.Canceled)
 	}
 }
+
+// TestTogether: messages that wait are read in one step, if that is asked for.
+func TestTogether(t *testing.T) {
+	for _, together := range []float64{0, 1} {
+		steps := 0
+		c := newCluster(t, Constant(ms), func(g *scripted) {
+			g.step = func(s Step) (Wait, error) {
+				if len(s.Input) > 0 {
+					steps++
+				}
+				return Wait{Deadline: Never, Input: true, Clock: s.Now}, nil
+			}
+		})
+		c.options.Together = together
+		c.kernel.At(0, func() {
+			for id := range int64(3) {
+				c.endpoint.Deliver(journal.Message{ID: id, Src: "c1", Dest: "n0", Body: json.RawMessage(`{"type":"read"}`)})
+			}
+		})
+		if err := c.drive(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[float64]int{0: 3, 1: 1}[together]; steps != want {
+			t.Errorf("with probability %v, 3 messages were read in %d steps, want %d", together, steps, want)
+		}
+	}
+}
