@@ -27,6 +27,7 @@ type compareFlags struct {
 	jobs            int
 	write           bool
 	plot, sweep     string
+	engine          string
 }
 
 // compare measures the designs of a stage.
@@ -59,6 +60,7 @@ func (a *app) compare() *cobra.Command {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the runs; those of hard mode have this one and the next ones")
 	cmd.Flags().Uint64Var(&f.hardSeeds, "hard-seeds", 3, "how many seeds of hard mode to try")
 	cmd.Flags().IntVar(&f.jobs, "jobs", runtime.NumCPU(), "how many designs to measure at a time")
+	choiceVar(cmd.Flags(), &f.engine, "engine", "", "", []string{engineSim, engineNative, engineWasm}, "what simulates the nodes: sim, native or wasm (default: as glomers test)")
 	cmd.Flags().BoolVar(&f.write, "write", false, "put the table into the stage's write-up")
 	cmd.Flags().StringVar(&f.plot, "plot", "", "`file` for a plot of messages against latency, as SVG")
 	cmd.Flags().StringVar(&f.sweep, "sweep", "", "also plot a design with several values of one of its flags: `DESIGN/FLAG=VALUE,VALUE...`")
@@ -244,7 +246,11 @@ func (m *measuring) run(ctx context.Context, d compare.Design, words []string, s
 	cmd := &cobra.Command{}
 	f.register(cmd.Flags())
 	f.registerHard(cmd.Flags())
-	if err := cmd.ParseFlags(append([]string{"--seed", fmt.Sprint(seed)}, words...)); err != nil {
+	flags := []string{"--seed", fmt.Sprint(seed)}
+	if m.flags.engine != "" {
+		flags = append(flags, "--engine", m.flags.engine)
+	}
+	if err := cmd.ParseFlags(append(flags, words...)); err != nil {
 		return nil, err
 	}
 	plan, err := m.app.plan(cmd, f, target{dir: d.Dir, args: m.args}, m.stage)
