@@ -25,7 +25,7 @@ import (
 
 const (
 	timeout   = time.Second // of a request to the leader
-	pollLimit = 100         // messages of a key that a poll returns at most
+	pollLimit = 2000        // messages that a poll returns at most: Maelstrom's library reads lines of 64 KiB at most
 )
 
 type server struct {
@@ -92,9 +92,11 @@ func (s *server) poll(msg maelstrom.Message) error {
 	}
 	msgs := map[string][][2]int{}
 	s.mu.Lock()
+	room := pollLimit
 	for key, from := range body.Offsets {
-		for offset := from; offset < min(from+pollLimit, len(s.logs[key])); offset++ {
+		for offset := from; offset < len(s.logs[key]) && room > 0; offset++ {
 			msgs[key] = append(msgs[key], [2]int{offset, s.logs[key][offset]})
+			room--
 		}
 	}
 	s.mu.Unlock()

@@ -29,6 +29,9 @@ const (
 	timeout   = time.Second           // of a request to another node
 	interval  = 20 * time.Millisecond // between batches to a follower
 	pollLimit = 100                   // messages of a key that a poll returns at most
+
+	// Maelstrom's library reads lines of 64 KiB at most, and a partition leaves more.
+	batchLimit = 1000 // messages
 )
 
 type entry struct {
@@ -73,7 +76,7 @@ func (s *server) replicateTo(id string) {
 	acknowledged := 0
 	for range time.Tick(interval) {
 		s.mu.Lock()
-		entries := s.all[acknowledged:]
+		entries := s.all[acknowledged:min(acknowledged+batchLimit, len(s.all))]
 		s.mu.Unlock()
 		if len(entries) == 0 {
 			continue

@@ -32,6 +32,9 @@ import (
 const (
 	timeout  = time.Second           // of a request to another node
 	interval = 20 * time.Millisecond // between batches of commits to the same node
+
+	// Maelstrom's library reads lines of 64 KiB at most, and a partition leaves more.
+	batchLimit = 300 // commits
 )
 
 // op is one micro-operation of a transaction: ["r", key, null] or ["w", key, value].
@@ -143,8 +146,8 @@ func (s *server) attempt(txn []op) (committed bool, err error) {
 	return answer.Committed, err
 }
 
-// decision is the leader's answer: whether the writes are committed, and all commits
-// since the snapshot.
+// decision is the leader's answer: whether the writes are committed, and the
+// commits since the snapshot, as many as fit into a message.
 type decision struct {
 	Type      string   `json:"type"`
 	Committed bool     `json:"committed"`
@@ -174,7 +177,7 @@ func (s *server) commit(msg maelstrom.Message) error {
 	}
 	s.mu.Lock()
 	committed := s.decide(body.Snapshot, body.Writes)
-	answer := decision{"commit_ok", committed, s.commits[body.Snapshot:]}
+	answer := decision{"commit_ok", committed, s.commits[body.Snapshot:min(body.Snapshot+batchLimit, len(s.commits))]}
 	s.mu.Unlock()
 	return s.node.Reply(msg, answer)
 }
@@ -208,7 +211,7 @@ func (s *server) replicateTo(id string) {
 	acknowledged := 0
 	for range time.Tick(interval) {
 		s.mu.Lock()
-		commits := s.commits[acknowledged:]
+		commits := s.commits[acknowledged:min(acknowledged+batchLimit, len(s.commits))]
 		s.mu.Unlock()
 		if len(commits) == 0 {
 			continue
