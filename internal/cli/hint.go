@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"glomers/internal/store"
 	"glomers/stages"
 )
 
@@ -30,7 +27,7 @@ func (a *app) hint() *cobra.Command {
 				return err
 			}
 			hints := stage.Hints()
-			given, err := readHints(root)
+			given, err := store.ReadHints(root)
 			if err != nil {
 				return err
 			}
@@ -49,41 +46,11 @@ func (a *app) hint() *cobra.Command {
 				a.out.printf("%s\n", a.out.dim("That was the design. stages/"+stage.Dir+"/README.md says why it works, and what else people tried."))
 			}
 			given[stage.ID] = max(given[stage.ID], n)
-			return writeHints(root, given)
+			return store.WriteHints(root, given)
 		},
 	}
 	cmd.Flags().StringVar(&root, "store", "store", "`directory` that runs are kept in")
 	cmd.Flags().IntVar(&number, "number", 0, "give this hint, not the next one")
 	cmd.Flags().BoolVar(&restart, "restart", false, "begin with the first hint again")
 	return cmd
-}
-
-// hintsFile remembers, in the store, how many hints of each stage were given.
-const hintsFile = "hints.json"
-
-func readHints(root string) (map[string]int, error) {
-	given := map[string]int{}
-	path := filepath.Join(root, hintsFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return given, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if json.Unmarshal(text, &given) != nil {
-		return nil, fmt.Errorf("%s is damaged: it should hold the number of hints given for each stage; remove it to begin again", path)
-	}
-	return given, nil
-}
-
-func writeHints(root string, given map[string]int) error {
-	text, err := json.MarshalIndent(given, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(root, 0o777); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(root, hintsFile), append(text, '\n'), 0o666)
 }

@@ -50,8 +50,8 @@ func TestAttempt(t *testing.T) {
 		if passes := len(store.Passes(root)); (s == nil) != (c.medal == "") || passes != len(c.medal)/max(len(c.medal), 1) {
 			t.Errorf("%v, then %v: standing %v, and the store has %d passes", c.first.Outcome, c.second.Outcome, s, passes)
 		}
-		if s != nil && (s.Medal != c.medal || s.next() != c.next) {
-			t.Errorf("earned %s, next %s; expected %s, next %s", s.Medal, s.next(), c.medal, c.next)
+		if s != nil && (s.Medal != c.medal || s.NextStep() != c.next) {
+			t.Errorf("earned %s, next %s; expected %s, next %s", s.Medal, s.NextStep(), c.medal, c.next)
 		}
 	}
 }

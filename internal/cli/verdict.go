@@ -18,6 +18,7 @@ import (
 	"glomers/checkers/linkvpage"
 	"glomers/internal/nemesis"
 	"glomers/internal/spec"
+	"glomers/internal/standing"
 	"glomers/internal/store"
 	"glomers/internal/verdict"
 	"glomers/stages"
@@ -33,8 +34,8 @@ type report struct {
 	end   *store.End
 	notes []string
 
-	judgedBy string    // for a run whose options are not known: what was assumed, and why
-	standing *standing // after the last run of a stage that was passed, otherwise nil
+	judgedBy string             // for a run whose options are not known: what was assumed, and why
+	standing *standing.Standing // after the last run of a stage that was passed, otherwise nil
 }
 
 // verdictError is the error that gives a verdict its exit code.
@@ -135,7 +136,7 @@ func (a *app) printJSON(r *report) {
 	m = append(m, edn.Marshal(*r.Results).(edn.Map)...)
 	m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(r.Findings)})
 	if r.standing != nil {
-		m = append(m, r.standing.edn()...)
+		m = append(m, r.standing.EDN()...)
 	}
 	var text json.RawMessage = edn.ToJSON(m)
 	indented, err := json.MarshalIndent(text, "", "  ")
@@ -184,7 +185,7 @@ func (a *app) printPlaces(r *report) {
 	if s := r.standing; s != nil {
 		t.printf("  medal    %s\n", t.bold(s.Medal))
 		if s.Next != "" {
-			t.printf("  next     %s\n", strings.ReplaceAll(wrapText(s.next(), 100), "\n", "\n           "))
+			t.printf("  next     %s\n", strings.ReplaceAll(wrapText(s.NextStep(), 100), "\n", "\n           "))
 		}
 	}
 	t.printf("  details  %s\n", r.dir)

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"glomers/internal/standing"
 	"glomers/internal/store"
 	"glomers/stages"
 )
@@ -25,7 +26,7 @@ func (a *app) list() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			passes := store.Passes(root)
-			best, err := bestStandings(root, passes)
+			best, err := standing.Best(root, passes)
 			if err != nil {
 				return err
 			}
@@ -52,7 +53,7 @@ func (a *app) list() *cobra.Command {
 					text = append(text, c.String())
 				}
 				if own := best[s.ID]; own.Next != "" && own.Medal != "" {
-					text = append(text, wrapText(own.next(), width))
+					text = append(text, wrapText(own.NextStep(), width))
 				}
 				t.AppendRow(table.Row{a.out.bold(s.ID), styled(strings.Join(text, "\n")), result})
 			}
@@ -93,17 +94,17 @@ func wrapOptions(text string, width int) string {
 	return b.String()
 }
 
-func (a *app) listJSON(passed map[string]time.Time, best map[string]standing) error {
+func (a *app) listJSON(passed map[string]time.Time, best map[string]standing.Standing) error {
 	type entry struct {
-		ID         string    `json:"id"`
-		Title      string    `json:"title"`
-		Goal       string    `json:"goal"`
-		Workload   string    `json:"workload"`
-		Flags      []string  `json:"flags"`
-		Criteria   []string  `json:"criteria"`
-		Hard       []string  `json:"hard"` // the options of its hard mode
-		LastPassed string    `json:"last-passed,omitempty"`
-		Best       *standing `json:"best,omitempty"` // of all programs that passed
+		ID         string             `json:"id"`
+		Title      string             `json:"title"`
+		Goal       string             `json:"goal"`
+		Workload   string             `json:"workload"`
+		Flags      []string           `json:"flags"`
+		Criteria   []string           `json:"criteria"`
+		Hard       []string           `json:"hard"` // the options of its hard mode
+		LastPassed string             `json:"last-passed,omitempty"`
+		Best       *standing.Standing `json:"best,omitempty"` // of all programs that passed
 	}
 	var out []entry
 	for _, s := range stages.All() {
