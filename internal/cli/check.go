@@ -1,21 +1,15 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
-	"glomers/checkers/history"
+	"glomers/internal/recorded"
 	"glomers/internal/spec"
 	"glomers/internal/store"
-	"glomers/internal/verdict"
-	"glomers/stages"
 )
 
 // checkFlags are the flags of check: what the run does not say, or what is asked of
@@ -62,72 +56,42 @@ func (a *app) check() *cobra.Command {
 }
 
 func (a *app) checkRun(path string, f *checkFlags) error {
-	r, err := openRun(path)
+	r, err := recorded.Open(path)
 	if err != nil {
 		return err
 	}
-	var q verdict.Question
-	var stage *stages.Stage
-	if r.test != nil {
-		if s, err := stages.Find(r.test.Stage); err == nil {
-			stage = &s
-		}
-		q = verdict.Ask(r.test, stage)
-	}
-	from, err := assume(r, &q.Check)
+	judged, err := a.judge(r, f)
 	if err != nil {
 		return err
-	}
-	if err := f.apply(&q.Check, path); err != nil {
-		return err
-	}
-	from.override(f)
-	bar := newProgress(a.err)
-	records, err := r.records(q.Check, bar.reading)
-	bar.finish()
-	if err != nil {
-		return err
-	}
-	v, err := verdict.Judge(records, q)
-	if err != nil {
-		return history.InFile(r.history, err)
 	}
 	if f.html != "" {
-		if err := store.WritePages(f.html, v.Results); err != nil {
+		if err := store.WritePages(f.html, judged.Results); err != nil {
 			return err
 		}
 	}
-	out := &report{Verdict: v, dir: r.dir, pages: f.html, test: r.test, stage: stage}
-	if r.test == nil {
-		out.test = &spec.Test{Workload: q.Check.Workload}
-		out.judgedBy = from.describe(q.Check)
-	} else if out.end, err = r.store.End(); err != nil {
-		return err
+	out := &report{Verdict: judged.Verdict, dir: r.Dir, pages: f.html, test: r.Test, stage: r.Stage, end: judged.End}
+	if r.Test == nil {
+		out.test = &spec.Test{Workload: judged.Question.Check.Workload}
+		out.judgedBy = judged.From
 	}
-	out.test.Availability = q.Check.Availability
-	if r.store != nil && r.store.CutJournal {
+	out.test.Availability = judged.Question.Check.Availability
+	if r.Store != nil && r.Store.CutJournal {
 		out.notes = append(out.notes, "the journal of messages is cut short, so the figures about messages are those of a part of the run")
 	}
 	a.print(out, f.json)
-	return verdictError(v)
+	return verdictError(judged.Verdict)
 }
 
-// apply sets the options that the user gave, or that the path tells.
-func (f *checkFlags) apply(o *checkers.Options, path string) error {
+// apply sets the options that the user gave, and notes that he did.
+func (f *checkFlags) apply(o *checkers.Options, from *recorded.Sources) {
 	if f.workload != "" {
-		o.Workload = f.workload
-	}
-	if o.Workload == "" {
-		o.Workload = workloadOf(path)
-	}
-	if o.Workload == "" {
-		return fmt.Errorf("%s does not tell its workload; name it with --workload: %s", path, strings.Join(checkers.Workloads(), ", "))
+		o.Workload, from.Workload = f.workload, "--workload"
 	}
 	if f.availability != nil {
-		o.Availability = f.availability
+		o.Availability, from.Availability = f.availability, "--availability"
 	}
 	if f.models != nil {
-		o.ConsistencyModels = f.models
+		o.ConsistencyModels, from.Models = f.models, "--consistency-models"
 	}
 	o.Strict = o.Strict || f.strict
 	o.SequentialKeys, o.LinearizableKeys = f.sequential, f.realtime
@@ -141,83 +105,4 @@ func (f *checkFlags) apply(o *checkers.Options, path string) error {
 		}
 		o.Concurrency = max(o.Concurrency, f.nodes)
 	}
-	return nil
-}
-
-// recordedRun is a run on disk.
-type recordedRun struct {
-	dir, history string
-	test         *spec.Test      // nil if its options are not known
-	store        *store.Recorded // nil for a history by itself
-}
-
-// openRun opens a run's directory, or a history file by itself.
-func openRun(path string) (*recordedRun, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%s does not exist; expected a run such as store/latest, or a history.edn", path)
-		}
-		return nil, err
-	}
-	if !info.IsDir() {
-		r := &recordedRun{dir: path, history: path}
-		if filepath.Base(path) != store.HistoryEDN {
-			return r, nil
-		}
-		path = filepath.Dir(path)
-	}
-	recorded, err := store.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	r := &recordedRun{dir: path, test: recorded.Test, store: recorded}
-	r.history, err = recorded.HistoryPath()
-	return r, err
-}
-
-// records reads what the run left, and reports the progress of the history.
-func (r *recordedRun) records(o checkers.Options, progress func(history.Progress)) (verdict.Records, error) {
-	if r.store == nil {
-		h, err := store.ReadHistory(r.history, progress)
-		return verdict.Records{History: h}, err
-	}
-	records := verdict.Records{Racy: store.RacyNodes(r.dir)}
-	h, cut, err := r.store.History(progress)
-	if err != nil {
-		return records, err
-	}
-	records.History = h
-	events := int64(-1)
-	traffic := verdict.NewTraffic(o)
-	exists, err := r.store.Messages(traffic.Add)
-	if err != nil {
-		return records, err
-	}
-	if exists {
-		records.Traffic, events = traffic, traffic.Events
-	}
-	if records.Incomplete, err = r.store.Incomplete(len(h.Ops), events); records.Incomplete == "" && cut != nil {
-		return records, cut
-	}
-	return records, err
-}
-
-// workloadOf finds the name of a workload among the directories of a path, as
-// in store/WORKLOAD/TIME.
-func workloadOf(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	parts := strings.Split(filepath.ToSlash(path), "/")
-	slices.Reverse(parts)
-	for _, part := range parts {
-		if slices.Contains(checkers.Workloads(), part) {
-			return part
-		}
-	}
-	return ""
 }

@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch(), a.doctor()} {
 		root.AddCommand(interruptible(cmd))
 	}
-	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.maelstrom(), a.clean())
+	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.reportPage(), a.maelstrom(), a.clean())
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"glomers/checkers/journal"
+	"glomers/internal/recorded"
 	picture "glomers/internal/report"
 	"glomers/internal/trace"
 )
@@ -19,17 +20,17 @@ const (
 
 // drawRun draws the messages of a run that mention one of the values, or all if
 // there are none, and who talked to whom. An empty path is no picture.
-func drawRun(r *recordedRun, about []any, diagram, traffic string) error {
+func drawRun(r *recorded.Run, about []any, diagram, traffic string) error {
 	if diagram == "" && traffic == "" {
 		return nil
 	}
-	h, _, err := r.store.History(nil)
+	h, _, err := r.Store.History(nil)
 	if err != nil {
 		return err
 	}
 	arrows := 0
 	t := &picture.Traffic{Title: drawingTitle(r, nil)}
-	found, err := r.store.Messages(func(e journal.Event) {
+	found, err := r.Store.Messages(func(e journal.Event) {
 		t.Add(e)
 		if e.Kind == journal.Send && !picture.Setup(e.Message) {
 			arrows++
@@ -39,7 +40,7 @@ func drawRun(r *recordedRun, about []any, diagram, traffic string) error {
 	case err != nil:
 		return err
 	case !found:
-		return fmt.Errorf("%s holds no journal, so there are no messages to draw", r.dir)
+		return fmt.Errorf("%s holds no journal, so there are no messages to draw", r.Dir)
 	}
 	if arrows <= fewArrows {
 		about = nil
@@ -50,7 +51,7 @@ func drawRun(r *recordedRun, about []any, diagram, traffic string) error {
 		Keep: func(m journal.Message) bool { return !picture.Setup(m) && mention.Mentions(m) },
 	}
 	d.AddHistory(h)
-	if _, err := r.store.Messages(d.Add); err != nil {
+	if _, err := r.Store.Messages(d.Add); err != nil {
 		return err
 	}
 	if err := writeSVG(diagram, d); err != nil {
@@ -59,12 +60,12 @@ func drawRun(r *recordedRun, about []any, diagram, traffic string) error {
 	return writeSVG(traffic, t)
 }
 
-func drawingTitle(r *recordedRun, about []any) string {
-	title := r.test.Workload
-	if r.test.Stage != "" {
-		title = "stage " + r.test.Stage
+func drawingTitle(r *recorded.Run, about []any) string {
+	title := r.Test.Workload
+	if r.Test.Stage != "" {
+		title = "stage " + r.Test.Stage
 	}
-	title += fmt.Sprintf(", seed %d", r.test.Seed)
+	title += fmt.Sprintf(", seed %d", r.Test.Seed)
 	if len(about) > 0 {
 		title += fmt.Sprintf(": messages about %v", about[0])
 	}

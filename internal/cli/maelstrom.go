@@ -14,6 +14,7 @@ import (
 
 	"glomers/checkers/edn"
 	"glomers/checkers/journal"
+	"glomers/internal/recorded"
 	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/verdict"
@@ -63,7 +64,7 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 		return nil, err
 	}
 	args := maelstromArgs(t, o, bin)
-	a.err.printf("%s\n%s %s\n", a.err.bold(title(t, stage)), path, strings.Join(args, " "))
+	a.err.printf("%s\n%s %s\n", a.err.bold(recorded.Title(t, stage)), path, strings.Join(args, " "))
 	if err := a.runForeign(ctx, exec.CommandContext(ctx, path, args...), dir, *t); err != nil {
 		return nil, err
 	}

@@ -170,20 +170,6 @@ func checkFaults(faults []string, engine string) error {
 	return nil
 }
 
-// title names a test for people.
-func title(t *spec.Test, stage *stages.Stage) string {
-	if stage == nil {
-		return t.Workload
-	}
-	name := fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)
-	if t.Hard {
-		name += " · hard mode"
-	} else if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
-		name += " · with partitions"
-	}
-	return name
-}
-
 // needSim reports a test that a command can do with simulated nodes only.
 func needSim(cmd *cobra.Command, plan []spec.Test) error {
 	if engine := plan[0].Engine; !simulates(engine) {

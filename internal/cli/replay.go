@@ -13,11 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glomers/internal/recorded"
 	"glomers/internal/runner"
 	"glomers/internal/store"
 	"glomers/internal/trace"
 	"glomers/internal/verdict"
-	"glomers/stages"
 )
 
 // replay runs a recorded run again and tells what happened in it.
@@ -39,14 +39,14 @@ func (a *app) replay() *cobra.Command {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			r, err := openRun(path)
+			r, err := recorded.Open(path)
 			if err != nil {
 				return err
 			}
-			if r.test == nil {
+			if r.Test == nil {
 				return fmt.Errorf("%s has no %s, so it is not a run of glomers; glomers check can read it", path, store.TestJSON)
 			}
-			if simulates(r.test.Engine) {
+			if simulates(r.Test.Engine) {
 				if err := a.repeatRun(cmd.Context(), r, logStderr); err != nil {
 					return err
 				}
@@ -82,8 +82,8 @@ func (a *app) replay() *cobra.Command {
 
 // repeatRun runs a recorded run again, in a store that is thrown away, and
 // compares the records.
-func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) error {
-	t := *r.test
+func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) error {
+	t := *r.Test
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) err
 		return err
 	}
 	for _, name := range []string{store.HistoryEDN, store.Journal} {
-		recorded, err := hashOf(filepath.Join(r.dir, name))
+		recorded, err := hashOf(filepath.Join(r.Dir, name))
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (a *app) repeatRun(ctx context.Context, r *recordedRun, logStderr bool) err
 			return err
 		}
 		if recorded != again {
-			return fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.dir, name, t.Solution)
+			return fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.Dir, name, t.Solution)
 		}
 	}
 	a.err.printf("%s the same run again: seed %d, %d operations\n", a.err.good("✓"), t.Seed, run.Operations())
@@ -141,13 +141,12 @@ func hashOf(path string) (string, error) {
 
 // firstFinding prints and returns the first thing that is wrong with a run; the zero
 // Finding if nothing is known to be wrong, as for a run that ended early.
-func (a *app) firstFinding(r *recordedRun) verdict.Finding {
-	var stage *stages.Stage
-	if s, err := stages.Find(r.test.Stage); err == nil {
-		stage = &s
+func (a *app) firstFinding(r *recorded.Run) verdict.Finding {
+	q, _, err := r.Question()
+	if err != nil {
+		return verdict.Finding{}
 	}
-	q := verdict.Ask(r.test, stage)
-	records, err := r.records(q.Check, nil)
+	records, err := r.Records(q.Check, nil)
 	if err != nil {
 		return verdict.Finding{}
 	}
@@ -164,14 +163,14 @@ func (a *app) firstFinding(r *recordedRun) verdict.Finding {
 	return f
 }
 
-func (a *app) printTrace(r *recordedRun, about []any, proof []int, most int) error {
-	h, _, err := r.store.History(nil)
+func (a *app) printTrace(r *recorded.Run, about []any, proof []int, most int) error {
+	h, _, err := r.Store.History(nil)
 	if err != nil {
 		return err
 	}
 	t := trace.New(about)
 	t.AddHistory(h, proof)
-	if _, err := r.store.Messages(t.Add); err != nil {
+	if _, err := r.Store.Messages(t.Add); err != nil {
 		return err
 	}
 	lines, left := t.Lines(most)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glomers/internal/recorded"
 	"glomers/internal/runner"
 	"glomers/internal/spec"
 	"glomers/internal/store"
@@ -145,7 +146,7 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if err != nil {
 		return nil, err
 	}
-	a.err.printf("%s  seed %d  %s\n", a.err.bold(title(t, stage)), t.Seed, a.err.dim(verdict.Config(t).String()))
+	a.err.printf("%s  seed %d  %s\n", a.err.bold(recorded.Title(t, stage)), t.Seed, a.err.dim(verdict.Config(t).String()))
 	records, end, err := a.record(ctx, o, t, s, run, newProgress(a.err))
 	if err != nil {
 		return nil, a.aborted(err, run, t.Command)

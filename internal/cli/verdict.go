@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -73,17 +72,7 @@ func notesOf(r verdict.Records) []string {
 
 // print prints a verdict: for people, or as JSON.
 func (a *app) print(r *report, asJSON bool) {
-	for _, node := range r.Racy {
-		r.notes = append(r.notes, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(r.dir, store.NodeLogs, node+".log")))
-	}
-	if d := r.Results.Availability.Stalled; d > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))
-	}
-	if s := r.Results.Strict; s != nil {
-		for _, skipped := range s.Skipped {
-			r.notes = append(r.notes, fmt.Sprintf("strict: %s was not checked: %s", skipped.Check, skipped.Reason))
-		}
-	}
+	r.notes = append(r.notes, r.Warnings(r.dir)...)
 	if r.end != nil {
 		r.notes = append(r.notes, r.end.Notes...)
 	}
@@ -95,7 +84,7 @@ func (a *app) print(r *report, asJSON bool) {
 	if r.judgedBy != "" {
 		t.printf("judged by: %s\n", r.judgedBy)
 	}
-	a.printRows(r.rows())
+	a.printRows(r.Rows(r.test))
 	for _, f := range r.Findings {
 		if f.Source == verdict.Limited || f.Source == verdict.Race {
 			continue // a row or a warning says it
@@ -147,27 +136,27 @@ func (a *app) printJSON(r *report) {
 }
 
 // printRows prints the checks, the limits and the figures in columns.
-func (a *app) printRows(rows []row) {
+func (a *app) printRows(rows []verdict.Row) {
 	t := a.out
 	width := 0
 	for _, r := range rows {
-		width = max(width, len([]rune(r.name)))
+		width = max(width, len([]rune(r.Name)))
 	}
 	t.printf("\n")
 	for _, r := range rows {
 		mark, paint := t.good("✓"), t.good
-		switch r.state {
-		case bad:
+		switch r.State {
+		case verdict.Bad:
 			mark, paint = t.bad("✗"), t.bad
-		case unknown:
+		case verdict.Doubtful:
 			mark, paint = t.warn("?"), t.warn
-		case figure:
+		case verdict.Figure:
 			mark, paint = " ", func(s any) styled { return styled(printable(fmt.Sprint(s))) }
 		}
-		pad := strings.Repeat(" ", width-len([]rune(r.name)))
-		t.printf("  %s %s%s  %s", mark, r.name, pad, paint(r.value))
-		if r.limit != "" {
-			t.printf("  %s", t.dim(r.limit))
+		pad := strings.Repeat(" ", width-len([]rune(r.Name)))
+		t.printf("  %s %s%s  %s", mark, r.Name, pad, paint(r.Value))
+		if r.Limit != "" {
+			t.printf("  %s", t.dim(r.Limit))
 		}
 		t.printf("\n")
 	}
@@ -281,116 +270,6 @@ func wrapText(s string, width int) string {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-type state int
-
-const (
-	good state = iota
-	bad
-	unknown
-	figure // nothing to be good or bad
-)
-
-type row struct {
-	name, value, limit string
-	state              state
-}
-
-func stateOf(v checkers.Validity) state {
-	return [...]state{checkers.Valid: good, checkers.Unknown: unknown, checkers.Invalid: bad}[v]
-}
-
-// rows are the lines of the verdict: the checks, the limits and the figures. The
-// figures of an incomplete run are shown, but nothing is good or bad about them.
-func (r *report) rows() []row {
-	rows := append(r.checkRows(), r.limitRows()...)
-	rows = append(rows, r.figureRows()...)
-	if r.Incomplete != "" {
-		for i := range rows {
-			if rows[i].state != figure {
-				rows[i].state = unknown
-			}
-		}
-		rows[0].value, rows[0].limit = "unknown", "" // a value that has not arrived yet is not lost
-	}
-	return rows
-}
-
-// checkRows are the lines of the checks.
-func (r *report) checkRows() []row {
-	res := r.Results
-	word := map[checkers.Validity]string{checkers.Valid: "valid", checkers.Unknown: "unknown", checkers.Invalid: "invalid"}
-	workload := "workload"
-	if r.test != nil {
-		workload = r.test.Workload
-	}
-	own := res.Workload.Common()
-	rows := []row{
-		{workload, word[own.Valid], own.Summary, stateOf(own.Valid)},
-		{"operations", fmt.Sprintf("%d ok of %d", res.Stats.OKCount, res.Stats.Count), "every kind must succeed at least once", stateOf(res.Stats.Valid)},
-	}
-	crashes := ""
-	if res.Stats.ByF["crash"] != nil {
-		crashes = fmt.Sprintf("%.4f without the clients' own crashes", res.Availability.WithoutCrashes)
-	}
-	switch fraction := fmt.Sprintf("%.4f", res.Availability.OKFraction); {
-	case r.test != nil && r.test.Availability != nil:
-		limit := fmt.Sprintf("≥ %g", *r.test.Availability)
-		if crashes != "" {
-			limit += "; " + crashes
-		}
-		rows = append(rows, row{"availability", fraction, limit, stateOf(res.Availability.Valid)})
-	case crashes != "":
-		rows = append(rows, row{"availability", fraction, crashes, figure})
-	}
-	if s := res.Strict; s != nil {
-		limit := "what the official checks cannot see"
-		if s.Valid == checkers.Invalid && res.Valid == checkers.Valid {
-			limit = "the official verdict would have been a pass"
-		}
-		if n := len(s.Skipped); n > 0 {
-			limit = count(n, "check") + " did not run, see below"
-		}
-		rows = append(rows, row{"strict", count(len(s.Errors), "kind") + " of error", limit, stateOf(s.Valid)})
-	}
-	return rows
-}
-
-// limitRows are the lines of the stage's limits.
-func (r *report) limitRows() []row {
-	var rows []row
-	for _, l := range r.Limits {
-		value, st := "not measured", bad
-		if l.Measured {
-			value = strings.TrimSpace(number(l.Figure) + " " + l.Unit)
-		}
-		switch {
-		case l.Met:
-			st = good
-		case r.Results.Availability.Stalled > 0:
-			st = unknown
-		}
-		rows = append(rows, row{l.Title, value, strings.TrimSpace(fmt.Sprintf("< %g %s", l.Criterion.Limit, l.Unit)), st})
-	}
-	return rows
-}
-
-// figureRows are the lines of what is measured and not limited.
-func (r *report) figureRows() []row {
-	res := r.Results
-	var rows []row
-	limited := slices.ContainsFunc(r.Limits, func(l verdict.Limit) bool { return l.Title == "messages per operation" })
-	if res.Net != nil && res.Net.Servers.MsgsPerOp != nil && !limited {
-		rows = append(rows, row{"messages per operation", number(float64(*res.Net.Servers.MsgsPerOp)), "between servers", figure})
-	}
-	if res.Strict != nil && res.Strict.Delivery != nil {
-		rows = append(rows, row{"delivery to all nodes", res.Strict.Delivery.String(), "", figure})
-	}
-	for _, f := range slices.Sorted(maps.Keys(res.Latency)) {
-		rows = append(rows, row{f + " latency", res.Latency[f].String(), "", figure})
-	}
-	return rows
 }
 
 // number writes a figure with four digits, and never as 1.8e+04.

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"glomers/checkers"
+	"glomers/internal/recorded"
+)
+
+// reportPage writes the report of a run that is on disk.
+func (a *app) reportPage() *cobra.Command {
+	var output string
+	f := &checkFlags{}
+	cmd := &cobra.Command{
+		Use:   "report [PATH]",
+		Short: "Write the report of a recorded run, ours or the real Maelstrom's, as a page for the browser",
+		Long: "Judge the run in a directory of the store again (default: store/latest) and write all that is known of it into\n" +
+			"one HTML file: verdict, plots, messages, a diagram of who sent what to whom. It needs no network.",
+		Example: "  glomers report\n  glomers report --output 3c.html store/broadcast/latest",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := filepath.Join("store", "latest")
+			if len(args) == 1 {
+				path = args[0]
+			}
+			r, err := recorded.Open(path)
+			if err != nil {
+				return err
+			}
+			judged, err := a.judge(r, f)
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				if output = filepath.Join(path, reportName); !isDir(path) {
+					output = filepath.Join(filepath.Dir(path), reportName)
+				}
+			}
+			if err := writeReport(output, judged); err != nil {
+				return err
+			}
+			a.out.printf("%s\n", output)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`file` to write (default: report.html in the run's directory)")
+	choiceVar(cmd.Flags(), &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
+	return cmd
+}
+
+// judge judges a recorded run again.
+func (a *app) judge(r *recorded.Run, f *checkFlags) (*recorded.Judged, error) {
+	q, from, err := r.Question()
+	if err != nil {
+		return nil, err
+	}
+	f.apply(&q.Check, &from)
+	bar := newProgress(a.err)
+	defer bar.finish()
+	return r.Judge(q, from, bar.reading)
+}
+
+// reportName is the report's name in the directory of a run.
+const reportName = "report.html"
+
+// writeReport writes a report. A file that could not be written whole is removed: half
+// a page is worse than none.
+func writeReport(path string, j *recorded.Judged) error {
+	f, err := os.Create(path)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; name another file with --output", err)
+	}
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	err = j.WritePage(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		os.Remove(path)
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package recorded
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"glomers/checkers"
+	"glomers/checkers/edn"
+	"glomers/internal/report/page"
+	"glomers/internal/spec"
+	"glomers/internal/store"
+	"glomers/internal/verdict"
+	"glomers/stages"
+)
+
+// WritePage writes report.html. It reads the journal from disk.
+func (j *Judged) WritePage(w io.Writer) error { return page.Write(w, j.page()) }
+
+// page gathers what the page shows.
+func (j *Judged) page() *page.Run {
+	p := &page.Run{
+		Title: j.Title(), Outcome: j.Outcome.String(), Why: j.Incomplete, Notes: j.Notes(),
+		Results: j.Results, History: j.Records.History, Facts: j.facts(),
+	}
+	t := j.Test
+	if t == nil {
+		o := &j.Question.Check
+		t = &spec.Test{Workload: o.Workload, Nodes: o.Nodes}
+		t.Availability, t.Concurrency = o.Availability, o.Concurrency
+	}
+	p.Nodes, p.Concurrency = t.Nodes, t.Concurrency
+	for _, r := range j.Rows(t) {
+		p.Rows = append(p.Rows, page.Row{Name: r.Name, Value: r.Value, Limit: r.Limit, State: r.State.String()})
+	}
+	for i := range j.Findings {
+		p.Findings = append(p.Findings, j.finding(&j.Findings[i]))
+	}
+	if j.Store != nil {
+		p.Messages = j.Store.Messages
+		if logs := filepath.Join(j.Dir, store.NodeLogs); isDir(logs) {
+			p.Logs = os.DirFS(logs)
+		}
+	}
+	return p
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// Title names the run: by its stage, or else by its workload.
+func (j *Judged) Title() string {
+	if j.Test == nil {
+		return j.Question.Check.Workload
+	}
+	return Title(j.Test, j.Stage)
+}
+
+// Title names a test: by its stage, or else by its workload. stage may be nil.
+func Title(t *spec.Test, stage *stages.Stage) string {
+	if stage == nil {
+		return t.Workload
+	}
+	name := fmt.Sprintf("stage %s · %s", stage.ID, stage.Title)
+	if t.Hard {
+		name += " · hard mode"
+	} else if len(t.Nemesis) > 0 && len(stage.Again) > 0 {
+		name += " · with partitions"
+	}
+	return name
+}
+
+// facts say what was run.
+func (j *Judged) facts() []page.Fact {
+	facts := []page.Fact{{Name: "directory", Value: j.Dir}}
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, page.Fact{Name: name, Value: value})
+		}
+	}
+	t := j.Test
+	if t == nil {
+		add("judged by", j.From)
+		return facts
+	}
+	add("workload", t.Workload)
+	add("solution", t.Solution)
+	add("engine", t.Engine)
+	add("seed", strconv.FormatUint(t.Seed, 10))
+	add("nodes", strings.Join(t.Nodes, " "))
+	add("clients", fmt.Sprintf("%d workers, %g operations a second, %g s", t.Concurrency, t.Rate, t.TimeLimit))
+	add("latency", fmt.Sprintf("%g ms, %s", t.LatencyMS, t.LatencyDist))
+	if len(t.Nemesis) > 0 {
+		add("faults", fmt.Sprintf("%s, every %g s", strings.Join(t.Nemesis, ", "), t.NemesisInterval))
+	}
+	if !t.Start.IsZero() {
+		add("started", t.Start.Format("2006-01-02 15:04:05 -0700"))
+	}
+	add("repeat", t.Command)
+	return facts
+}
+
+// finding adds to a finding which values and operations each of its examples is
+// about.
+func (j *Judged) finding(f *verdict.Finding) page.Finding {
+	out := page.Finding{Kind: f.Kind, Source: string(f.Source), Summary: f.Summary}
+	details := f.Details
+	if n := len(details); n > 0 && strings.HasPrefix(details[n-1], "and ") {
+		details, out.More = details[:n-1], details[n-1]
+	}
+	proofs := j.proofs(f.Kind)
+	for i, text := range details {
+		e := page.Example{Text: text}
+		switch {
+		case i < len(proofs) && f.Source == verdict.Official:
+			e.Values, e.Operations, e.Cycle = about(proofs[i]), indices(proofs[i]), j.cycle(proofs[i], text)
+		case i == 0:
+			for _, v := range f.About {
+				e.Values = append(e.Values, plain(v))
+			}
+			e.Operations = f.Proof
+		}
+		if i == 0 && len(e.Operations) == 0 {
+			e.Operations = f.Proof
+		}
+		out.Examples = append(out.Examples, e)
+	}
+	return out
+}
+
+// proofs returns what the workload's own check knows of the examples of a kind of
+// error, in their order.
+func (j *Judged) proofs(kind string) []edn.Map {
+	var out []edn.Map
+	switch r := j.Results.Workload.(type) {
+	case *checkers.TxnResult:
+		for _, a := range r.Anomalies {
+			for _, e := range a.Examples {
+				if a.Name == kind {
+					out = append(out, e.Fields)
+				}
+			}
+		}
+	case *checkers.KafkaResult:
+		for _, a := range r.Anomalies {
+			for _, e := range a.Examples {
+				if a.Name == kind {
+					out = append(out, e.Fields)
+				}
+			}
+		}
+	case *checkers.SetFullResult:
+		if kind == "lost" {
+			for _, v := range r.Lost {
+				out = append(out, edn.Map{{Key: edn.Keyword("value"), Value: v}})
+			}
+		}
+	}
+	return out
+}
+
+// about returns the key and the value of a proof.
+func about(proof edn.Map) []string {
+	for _, name := range []string{"value", "key"} {
+		if v, ok := proof.Get(edn.Keyword(name)); ok && v != nil {
+			return []string{plain(v)}
+		}
+	}
+	return nil
+}
+
+// plain writes a value as a message has it.
+func plain(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return edn.String(v)
+}
+
+const opTag = "jepsen.history.Op"
+
+// indices returns the operations in a proof, each once.
+func indices(v any) []int {
+	var out []int
+	seen := map[int]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case edn.Tagged:
+			if op, ok := v.Value.(edn.Map); ok && v.Tag == opTag {
+				if i, ok := opIndex(op); ok && !seen[i] {
+					seen[i] = true
+					out = append(out, i)
+				}
+			}
+		case edn.Map:
+			for _, e := range v {
+				walk(e.Value)
+			}
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case edn.List:
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	walk(v)
+	return out
+}
+
+func opIndex(op edn.Map) (int, bool) {
+	v, _ := op.Get(edn.Keyword("index"))
+	switch i := v.(type) {
+	case int64:
+		return int(i), true
+	case int:
+		return i, true
+	}
+	return 0, false
+}
+
+// cycle reads a cycle of operations, whose explanation ends with a line "T1 < T2: …"
+// for each of its edges.
+func (j *Judged) cycle(proof edn.Map, text string) []page.Step {
+	v, _ := proof.Get(edn.Keyword("cycle"))
+	ops, _ := v.([]any)
+	v, _ = proof.Get(edn.Keyword("steps"))
+	steps, _ := v.([]any)
+	lines := strings.Split(text, "\n")
+	if len(steps) == 0 || len(ops) != len(steps)+1 || len(lines) != 2*len(steps) {
+		return nil
+	}
+	var out []page.Step
+	for i, step := range steps {
+		tagged, _ := ops[i].(edn.Tagged)
+		op, _ := tagged.Value.(edn.Map)
+		index, ok := opIndex(op)
+		edge, _ := step.(edn.Map)
+		kind, _ := edge.Get(edn.Keyword("type"))
+		name, isName := kind.(edn.Keyword)
+		if !ok || !isName {
+			return nil
+		}
+		_, label, _ := strings.Cut(lines[i], ": ")
+		label, value, _ := strings.Cut(label, "  ")
+		_, why, _ := strings.Cut(lines[len(steps)+i], ": ")
+		out = append(out, page.Step{Operation: index, Label: label, Value: value, Kind: string(name), Why: why})
+	}
+	return out
+}
