@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -198,14 +199,18 @@ func honest(workload string) func(string, map[string]any) map[string]any {
 	}
 }
 
+// loadLimit is how long the load of a test lasts. Longer ones show no more, and cost
+// more than in proportion: every read of a set returns all that was added before.
+const loadLimit = 6 * time.Second
+
 func configOf(name string, seed uint64) Config {
 	nodes := []string{"n0", "n1", "n2"}
 	return Config{
 		Workload: name,
 		Options:  workload.Options{Nodes: nodes, Concurrency: 6, Topology: "grid", MaxTxnLength: 4, MaxWritesPerKey: 16},
-		Pace:     workload.Pace{Rate: 100, TimeLimit: 20 * time.Second},
+		Pace:     workload.Pace{Rate: 100, TimeLimit: loadLimit},
 		Latency:  network.Latency{Mean: 10 * time.Millisecond, Dist: network.Exponential},
-		Nemesis:  nemesis.Config{Faults: []string{nemesis.FaultPartition}, Interval: 3 * time.Second},
+		Nemesis:  nemesis.Config{Faults: []string{nemesis.FaultPartition}, Interval: time.Second},
 		Recovery: 10 * time.Second,
 		Seed:     seed,
 	}
@@ -247,21 +252,21 @@ func TestHonestNodesPass(t *testing.T) {
 				if r.Valid != checkers.Valid {
 					t.Errorf("seed %d is %v: %v", seed, r.Valid, r.Findings)
 				}
-				// 100 a second over 20 seconds, by a random pace.
-				if r.Stats.Count < 1700 || r.Stats.Count > 2300 {
-					t.Errorf("seed %d has %d operations, want about 2000", seed, r.Stats.Count)
+				// 100 a second over 6 seconds, by a random pace.
+				if r.Stats.Count < 500 || r.Stats.Count > 700 {
+					t.Errorf("seed %d has %d operations, want about 600", seed, r.Stats.Count)
 				}
 			}
 		})
 	}
 }
 
-// TestStrictPasses: correct nodes pass strict mode in a thousand random histories,
-// with partitions, latencies and clients that give up.
+// TestStrictPasses: correct nodes pass strict mode in many random histories, with
+// partitions, latencies and clients that give up.
 func TestStrictPasses(t *testing.T) {
-	seeds := uint64(100)
-	if testing.Short() {
-		seeds = 10
+	seeds := uint64(14)
+	if os.Getenv("GLOMERS_LONG") != "" {
+		seeds = 100
 	}
 	for _, name := range workload.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -325,7 +330,7 @@ func TestTimes(t *testing.T) {
 		case op.Final && op.Type == history.Invoke:
 			finals++
 			final = op.Time
-		case op.Client() && op.Type == history.Invoke && op.Time > 21*time.Second:
+		case op.Client() && op.Type == history.Invoke && op.Time > loadLimit:
 			t.Errorf("an operation began at %v, after the time limit", op.Time)
 		}
 	}
@@ -553,7 +558,7 @@ func TestStrays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := result.Strays.Count; n < 20 || len(result.Strays.First) != 5 {
+	if n := result.Strays.Count; n < 10 || len(result.Strays.First) != 5 {
 		t.Errorf("%d strays, %d of them kept", n, len(result.Strays.First))
 	}
 	if s := result.Strays.First[0].String(); !strings.Contains(s, `it has no "in_reply_to"`) || !strings.Contains(s, `"reply_to":`) {
