@@ -196,8 +196,12 @@ func Find(id string) (Stage, error) {
 	return Stage{}, fmt.Errorf("unknown stage %q, expected one of %s", id, strings.Join(ids, ", "))
 }
 
-//go:embed */README.md */starter/main.go
+//go:embed */README.md */*.svg */main.go */starter/main.go */alternatives/*/*.go */broken/*/*.go
 var files embed.FS
+
+// Files returns the write-ups, their pictures and the programs of the stages, by
+// their names below the directory of stages.
+func Files() fs.FS { return files }
 
 // Text returns the write-up of the stage, as Markdown.
 func (s Stage) Text() (string, error) {

@@ -37,7 +37,8 @@ var errUnknown = errors.New("the verdict is unknown")
 // app is one call of the command.
 type app struct {
 	out, err *terminal
-	words    []string // the command line, without the command's own name
+	words    []string  // the command line, without the command's own name
+	follow   *follower // nil for none
 }
 
 // Main runs the command and returns its exit code. Under the name maelstrom it
@@ -100,7 +101,7 @@ func (a *app) root() *cobra.Command {
 		Long: "glomers runs your solution of a Gossip Glomers challenge against the challenge's own test and\n" +
 			"says what is wrong with it.",
 	}
-	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch(), a.doctor()} {
+	for _, cmd := range []*cobra.Command{a.testStage(), a.explore(), a.shrink(), a.replay(), a.compare(), a.watch(), a.serve(), a.doctor()} {
 		root.AddCommand(interruptible(cmd))
 	}
 	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.reportPage(), a.maelstrom(), a.clean())

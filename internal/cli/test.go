@@ -146,6 +146,9 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if err != nil {
 		return nil, err
 	}
+	if a.follow != nil {
+		a.follow.began(run.Dir)
+	}
 	a.err.printf("%s  seed %d  %s\n", a.err.bold(recorded.Title(t, stage)), t.Seed, a.err.dim(verdict.Config(t).String()))
 	records, end, err := a.record(ctx, o, t, s, run, newProgress(a.err))
 	if err != nil {
@@ -173,8 +176,12 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 // how it ended.
 func (a *app) record(ctx context.Context, o output, t *spec.Test, s *subject, run *store.Run, bar *progress) (verdict.Records, *store.End, error) {
 	log := a.logger(o, run.LogWriter())
+	show := bar.update
+	if a.follow != nil {
+		show = a.follow.progress
+	}
 	records, err := verdict.Record(ctx, t, s.engine(t.Host, run, log, o.logStderr), verdict.Observation{
-		Keep: run, Log: log, LogSend: o.logNetSend, LogRecv: o.logNetRecv, Progress: bar.update,
+		Keep: run, Log: log, LogSend: o.logNetSend, LogRecv: o.logNetRecv, Progress: show,
 	})
 	bar.finish()
 	how, reason := store.Complete, ""

@@ -126,5 +126,3 @@ func (f *faults) observe(op string) {
 	}
 	*f = kept
 }
-
-func (f faults) String() string { return strings.Join(f, ", ") }

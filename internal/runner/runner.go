@@ -83,8 +83,10 @@ type Progress struct {
 	Phase                   Phase
 	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
 	Invoked, OK, Fail, Info int
-	Faults                  string // those in force
-	Messages                int64  // between servers, since the beginning of the test
+	Rate                    float64       // operations completed a second, lately
+	Latency                 time.Duration // median of those that succeeded lately; 0 for none
+	Faults                  string        // those in force
+	Messages                int64         // between servers, since the beginning of the test
 }
 
 // stormPerOperation is how many messages an operation are a storm. Flooding a
@@ -204,6 +206,7 @@ type test struct {
 
 	invoked, ok, failed, info int
 	faults                    faults
+	recent                    recent // kept only for whoever follows
 	result                    Result
 }
 
@@ -222,13 +225,15 @@ func (t *test) enter(p Phase, total time.Duration) {
 }
 
 func (t *test) reportProgress() {
-	if t.report != nil {
-		t.report(Progress{
-			Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
-			Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Faults: t.faults.String(),
-			Messages: t.network.ServerMessages(),
-		})
+	if t.report == nil {
+		return
 	}
+	rate, latency := t.recent.figures(t.kernel.Now())
+	t.report(Progress{
+		Phase: t.phase, Elapsed: t.kernel.Now() - t.phaseStart, Total: t.phaseTotal,
+		Invoked: t.invoked, OK: t.ok, Fail: t.failed, Info: t.info, Rate: rate, Latency: latency,
+		Faults: t.faults.describe(t.nemesis.Partitions()), Messages: t.network.ServerMessages(),
+	})
 }
 
 // RecordOp counts an operation and passes it on.
@@ -243,6 +248,9 @@ func (t *test) RecordOp(op history.Op) {
 			t.failed++
 		case history.Info:
 			t.info++
+		}
+		if t.report != nil {
+			t.recent.observe(op)
 		}
 	} else {
 		t.faults.observe(op.F)

@@ -81,7 +81,7 @@ func TestImports(t *testing.T) {
 		{func(p string) bool { return within(p, handlers...) }, []string{"os", "os/", "net", "net/", "sync", "sync/", "log", "log/", "context", "io/"}, ""},
 		{func(p string) bool { return within(p, "internal") && !within(p, "internal/cli", "internal/stagetest") },
 			[]string{"flag", "github.com/spf13/", "github.com/jedib0t/", "github.com/schollz/", "golang.org/x/term"}, ""},
-		{func(p string) bool { return within(p, "internal/trace", "internal/report") },
+		{func(p string) bool { return within(p, "internal/trace", "internal/report", "internal/web") },
 			[]string{"glomers/internal/runner", "glomers/internal/kernel", "glomers/internal/network"}, ""},
 		{func(p string) bool { return within(p, "internal/sim", "internal/process", "internal/nodeio") },
 			[]string{"glomers/internal/runner", "glomers/internal/store", "glomers/internal/cli", "glomers/stages"}, ""},
