@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/internal/compare"
+	"glomers/internal/recorded"
 	"glomers/internal/runner"
 	"glomers/internal/web"
 	"glomers/stages"
@@ -51,7 +53,7 @@ func (a *app) serveUntil(ctx context.Context, addr, root string, solutions []str
 		return fmt.Errorf("listen on --addr %s: %w; --addr 127.0.0.1:0 takes any free port", addr, err)
 	}
 	defer listener.Close()
-	config := web.Config{Store: root, Programs: p.listed, Runner: &stageRunner{p.words, root}}
+	config := web.Config{Store: root, Programs: p.listed, Runner: &stageRunner{p.words, root}, Report: func(w io.Writer, run string) error { return reportTo(w, filepath.Join(root, filepath.FromSlash(run))) }}
 	shown := listener.Addr().String()
 	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		a.err.printf("%s %s is not only this machine: everybody who can reach it can read the store and run the programs of the\nworkbook and yours. There is no password. A tunnel (ssh -L 7070:127.0.0.1:7070) is safer.\n", a.err.warn("warning:"), shown)
@@ -64,6 +66,23 @@ func (a *app) serveUntil(ctx context.Context, addr, root string, solutions []str
 	}
 	a.out.printf("the workbook is at http://%s/   (Ctrl-C ends)\n", shown)
 	return web.Serve(ctx, listener, config)
+}
+
+// reportTo writes the report of the run in a directory.
+func reportTo(w io.Writer, dir string) error {
+	r, err := recorded.Open(dir)
+	if err != nil {
+		return err
+	}
+	q, from, err := r.Question()
+	if err != nil {
+		return err
+	}
+	judged, err := r.Judge(q, from, nil)
+	if err != nil {
+		return err
+	}
+	return judged.WritePage(w)
 }
 
 // programs are what the button can run.

@@ -47,7 +47,7 @@ func sectionsOf(r *run) []section {
 	}
 	add("Limits", limits)
 	part := func(key string) any { return value(r.Results, key) }
-	add("Verdict", append(scalars("", part("valid?"), "valid?"), scalars("", value(r.Results, "workload", "valid?"), r.Workload+" valid?")...))
+	add("Verdict", append(validRow("all checks", part("valid?")), validRow("check of "+r.Workload, value(r.Results, "workload", "valid?"))...))
 	add("Latency in ms", latencyRows(part("latency")))
 	add("Operations", flat("", part("stats")))
 	add("Availability", flat("", part("availability")))
@@ -58,11 +58,25 @@ func sectionsOf(r *run) []section {
 	return out
 }
 
-func scalars(_ string, v any, name string) []row {
-	if text, ok := scalar(v); ok {
+// validRow shows what a check came to.
+func validRow(name string, v any) []row {
+	if text := validText(v); text != "" {
 		return []row{{name, text}}
 	}
 	return nil
+}
+
+// validText is the value of :valid? in a word.
+func validText(v any) string {
+	switch v {
+	case true:
+		return "valid"
+	case false:
+		return "invalid"
+	case nil:
+		return ""
+	}
+	return "unknown"
 }
 
 // scalar writes a plain value; false for one that has parts, or none.
@@ -98,7 +112,11 @@ func flat(prefix string, v any) []row {
 		if key, ok := e.Key.(edn.Keyword); ok {
 			name = strings.ReplaceAll(string(key), "-", " ")
 		}
-		name = strings.TrimSpace(prefix + " " + name)
+		name = strings.TrimPrefix(strings.TrimSpace(prefix+" "+name), "by f ")
+		if strings.HasSuffix(name, "valid?") {
+			rows = append(rows, validRow(strings.TrimSpace(strings.TrimSuffix(name, "valid?")+" check"), e.Value)...)
+			continue
+		}
 		if text, ok := scalar(e.Value); ok {
 			rows = append(rows, row{name, text})
 			continue

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	reportpage "glomers/internal/report/page"
 )
 
 // policy is the Content-Security-Policy of the server's own pages: nothing but its
@@ -21,11 +23,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // picturePolicy is that of a picture: SVG may have a style of its own, and nothing else.
 const picturePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
-// reportPolicy is that of a report, a page with scripts and styles inside. It is made
-// of the records of a run, so that it gets an origin of its own, from which it reaches
-// neither this server nor any other.
-const reportPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; " +
-	"worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
+// reportPolicy is that of a report: its own script and style, and an origin of its own,
+// from which it reaches neither this server nor any other.
+func reportPolicy() string {
+	return reportpage.SecurityPolicy() + "; frame-ancestors 'none'; sandbox allow-scripts"
+}
 
 // guard refuses requests that a page of the server did not make.
 type guard struct {

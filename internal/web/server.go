@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -20,8 +22,9 @@ type Config struct {
 	Store    string               // the directory that runs are kept in
 	Programs map[string][]Program // what can be run, by the id of the stage
 	Runner   Runner
-	Names    []string     // of this machine, for a server that listens beyond loopback
-	Log      *slog.Logger // nil for none
+	Report   func(w io.Writer, run string) error // writes the report of a run, which is named by its directory in the store
+	Names    []string                            // of this machine, for a server that listens beyond loopback
+	Log      *slog.Logger                        // nil for none
 }
 
 // server answers requests.
@@ -33,6 +36,8 @@ type server struct {
 	jobs    *jobs
 	pages   *template.Template
 	log     *slog.Logger
+
+	reporting sync.Mutex
 }
 
 //go:embed assets pages

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"glomers/internal/store"
 	"glomers/stages"
 )
 
@@ -137,7 +139,7 @@ func (s *server) oneRun(w http.ResponseWriter, r *http.Request) error {
 		Files    []storedFile
 		Pictures []storedFile
 		Report   bool
-	}{s.frame("Run of "+title, "runs"), one, sectionsOf(one), files, pictures, s.hasReport(one, files)})
+	}{s.frame("Run of "+title, "runs"), one, sectionsOf(one), files, pictures, hasReport(files)})
 }
 
 // pictureTypes are the files that are shown as pictures. A picture is no page: the
@@ -195,31 +197,46 @@ func (p patient) Write(b []byte) (int, error) {
 // notFound hides why a file cannot be opened: that it is missing, or outside.
 func notFound(err error) error { return fmt.Errorf("%w: %w", fs.ErrNotExist, err) }
 
-// storedReport is the report that is kept with a run.
-const storedReport = "report.html"
+// reportTimeout is how long it may take to make and to send a report.
+const reportTimeout = 3 * time.Minute
 
-func (s *server) hasReport(_ *run, files []storedFile) bool {
-	return slices.ContainsFunc(files, func(f storedFile) bool { return f.Name == storedReport })
+// hasReport reports whether a report can be made of a run.
+func hasReport(files []storedFile) bool {
+	return slices.ContainsFunc(files, func(f storedFile) bool { return strings.HasPrefix(f.Name, "history.") && f.Name != store.HistoryText })
 }
 
+// report answers with the report of a run, made of its records. A page that lies in
+// the store is never shown as a page: it may be anybody's.
 func (s *server) report(w http.ResponseWriter, r *http.Request) error {
 	one, err := s.archive.get(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	f, _, err := s.archive.open(path.Join(one.ID, storedReport))
-	if err != nil {
-		return notFound(err)
+	if err := s.archive.plain(one.ID); err != nil {
+		return &statusError{http.StatusNotFound, err.Error()}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(reportTimeout)) // a writer without deadlines needs none
+	s.reporting.Lock()                                                            // each takes the memory of a whole run
+	defer s.reporting.Unlock()
+	var body bytes.Buffer
+	if err := s.config.Report(&body, one.ID); err != nil {
+		return &statusError{http.StatusUnprocessableEntity, "there can be no report: " + err.Error()}
 	}
-	w.Header().Set("Content-Security-Policy", reportPolicy)
+	w.Header().Set("Content-Security-Policy", reportPolicy())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	http.ServeContent(patient{w, http.NewResponseController(w)}, r, "", info.ModTime(), f)
+	w.Write(body.Bytes()) // an error is that of a reader who left
 	return nil
+}
+
+// plain returns an error for a run with something in it that is neither a file nor a
+// directory: what reads whole runs follows links.
+func (a *archive) plain(id string) error {
+	return fs.WalkDir(a.root.FS(), id, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !d.Type().IsRegular() {
+			err = fmt.Errorf("%s is neither a file nor a directory, and is not followed", name)
+		}
+		return err
+	})
 }
 
 func (s *server) compare(w http.ResponseWriter, r *http.Request) error {

@@ -53,6 +53,7 @@ func newSite(t *testing.T) *site {
 	s.write(runID+"/end.json", `{"ended":"complete"}`)
 	s.write(runID+"/results.edn", `{:passed false, :valid? false, :criteria [{:title "messages per operation" :limit 30.0 :figure 31.5 :met? false}] :stats {:count 12}}`)
 	s.write(runID+"/node-logs/n0.log", "hello\n")
+	s.write(runID+"/history.edn", "{:type :invoke}\n")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,10 @@ func newSite(t *testing.T) *site {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	handler, jobs, err := newServer(ctx, listener.Addr(), root, Config{
-		Store: s.store, Runner: s.runner, Programs: map[string][]Program{"3c": {{ID: "reference"}, {ID: "./my/3c"}}},
+		Store: s.store, Runner: s.runner, Report: func(w io.Writer, run string) error {
+			_, err := fmt.Fprintf(w, "<!doctype html><title>the report of %s</title>", run)
+			return err
+		}, Programs: map[string][]Program{"3c": {{ID: "reference"}, {ID: "./my/3c"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +160,7 @@ func TestPages(t *testing.T) {
 		"/runs?verdict=pass":                    "No run is like that",
 		"/runs?engine=native":                   "1 of 1 runs",
 		"/runs?stage=3d":                        "0 of 1 runs",
+		"/reports/" + runID:                     "the report of " + runID,
 		"/runs?from=2026-01-03":                 "0 of 1 runs",
 		"/runs?page=99999":                      "1 of 1 runs",
 		"/runs/" + runID:                        "messages per operation &lt; 30",
@@ -173,7 +178,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: status %d, expected 200 and a text with %q", path, a.StatusCode, want)
 		}
 	}
-	for _, path := range []string{"/nothing", "/stages/9z", "/runs/broadcast", "/runs/broadcast/20990102T030405.000+0000", "/files/", "/files/broadcast", "/docs/none", "/source/go.mod", "/assets/none", "/reports/" + runID} {
+	for _, path := range []string{"/nothing", "/stages/9z", "/runs/broadcast", "/runs/broadcast/20990102T030405.000+0000", "/files/", "/files/broadcast", "/docs/none", "/source/go.mod", "/assets/none", "/reports/broadcast/20990102T030405.000+0000"} {
 		if a := s.get(path); a.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: status %d, expected 404", path, a.StatusCode)
 		}
@@ -342,7 +347,7 @@ func TestHeaders(t *testing.T) {
 		{"/runs/nothing", "text/html; charset=utf-8", policy},
 		{"/stages/3c", "text/html; charset=utf-8", policy},
 		{"/assets/live.js", "text/javascript; charset=utf-8", policy},
-		{"/reports/" + runID, "text/html; charset=utf-8", reportPolicy},
+		{"/reports/" + runID, "text/html; charset=utf-8", reportPolicy()},
 		{"/files/" + runID + "/report.html", "text/plain; charset=utf-8", picturePolicy},
 		{"/files/" + runID + "/evil.html", "text/plain; charset=utf-8", picturePolicy},
 		{"/files/" + runID + "/evil.js", "text/plain; charset=utf-8", picturePolicy},
@@ -365,8 +370,11 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(reportPolicy, "sandbox allow-scripts") || strings.Contains(reportPolicy, "allow-same-origin") || strings.Contains(policy, "unsafe") {
+	if p := reportPolicy(); !strings.Contains(p, "sandbox allow-scripts") || strings.Contains(p, "allow-same-origin") || strings.Contains(p+policy, "unsafe") {
 		t.Error("a report has the origin of the server, or a page may have scripts inside")
+	}
+	if a := s.get("/reports/" + runID); !strings.Contains(a.body, "the report of "+runID) {
+		t.Error("a page in the store is shown in place of the report that is made of the records")
 	}
 	if got := s.get("/files/" + runID + "/test.json?download").Header.Get("Content-Disposition"); got != "attachment; filename=test.json" {
 		t.Errorf("a download has the disposition %q", got)
@@ -403,6 +411,9 @@ func TestOutside(t *testing.T) {
 		if a := s.get(path); strings.Contains(a.body, "the secret") || a.StatusCode == http.StatusOK && strings.HasPrefix(path, "/files") {
 			t.Errorf("%s: status %d, expected a refusal and nothing from outside the store", path, a.StatusCode)
 		}
+	}
+	if a := s.get("/reports/" + runID); a.StatusCode != http.StatusNotFound {
+		t.Errorf("the report of a run with links in it: status %d, expected 404", a.StatusCode)
 	}
 	if a := s.get("/runs"); !strings.Contains(a.body, "2 of 2 runs") {
 		t.Error("a link to a directory outside the store is listed as a run")
