@@ -179,7 +179,7 @@ func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStde
 	return func(receive func(journal.Message) error) runner.Engine {
 		if s.program != nil {
 			return sim.New(sim.Options{
-				Program: s.program, Args: h.Args, CPUCost: sim.Constant(time.Duration(h.CPUCost)), Together: h.Yields, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
+				Program: s.program, Args: h.Args, CPUCost: sim.Constant(time.Duration(h.CPUCost)), Yields: h.Yields, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
 				Warn: func(node, text string) { log.Warn("the node "+text, "node", node) },
 			}, receive)
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,43 +23,64 @@ import (
 	"glomers/stages"
 )
 
+// exploring says which seeds of a stage are run, and how.
+type exploring struct {
+	seeds uint64
+	shard trial.Shard // zero for all seeds
+	jobs  int
+	vary  bool
+}
+
 // explore runs a stage with many seeds.
 func (a *app) explore() *cobra.Command {
 	f := &testFlags{}
-	var seeds uint64
-	var jobs int
-	vary := true
+	e := exploring{}
+	merge := false
 	cmd := &cobra.Command{
 		Use:   "explore STAGE [PACKAGE] [flags] [-- NODE ARGUMENTS]",
 		Short: "Run a stage with many seeds, to find the schedule in which it fails",
 		Long: "Simulate a stage with many seeds, from --seed (0) on, and tell how many passed, how the figures are\n" +
 			"distributed, and for each kind of failure the smallest seed that shows it. Runs are not kept: the\n" +
 			"command at the end repeats one and keeps it. With --hard the store remembers which seeds this program\n" +
-			"passed, as the medals gold and diamond ask for.",
-		Example: "  glomers explore 3c ./my/3c --seeds 1000",
-		Args:    stageArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if jobs < 1 {
-				return fmt.Errorf("--jobs is %d, expected at least 1", jobs)
+			"passed, as the medals gold and diamond ask for. With --shard several machines share the seeds, and\n" +
+			"explore --merge FILES joins what they printed with --json.",
+		Example: "  glomers explore 3c ./my/3c --seeds 1000\n  glomers explore 3c ./my/3c --seeds 1000 --shard 2/8 --json >2.json\n  glomers explore --merge *.json",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if merge {
+				return mergeArgs(cmd, args)
 			}
-			if seeds < 1 {
+			return stageArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if merge {
+				return a.mergeExplorations(f, args)
+			}
+			if e.jobs < 1 {
+				return fmt.Errorf("--jobs is %d, expected at least 1", e.jobs)
+			}
+			if e.seeds < 1 {
 				return errors.New("--seeds is 0, expected at least 1")
+			}
+			if e.shard.Of > e.seeds {
+				return fmt.Errorf("--shard %v divides %s; expected at most one shard for each", e.shard, count(int(e.seeds), "seed"))
 			}
 			if !f.seeded {
 				f.Seed = 0
 			}
-			if last := f.Seed + (seeds - 1); last < f.Seed {
-				return fmt.Errorf("--seed %d and --seeds %d go beyond the largest seed, %d", f.Seed, seeds, uint64(math.MaxUint64))
+			if last := f.Seed + (e.seeds - 1); last < f.Seed {
+				return fmt.Errorf("--seed %d and --seeds %d go beyond the largest seed, %d", f.Seed, e.seeds, uint64(math.MaxUint64))
 			}
-			return a.exploreSeeds(cmd, f, args, seeds, jobs, vary)
+			return a.exploreSeeds(cmd, f, args, e)
 		},
 	}
 	f.register(cmd.Flags())
 	f.registerHard(cmd.Flags())
 	f.output.register(cmd.Flags())
-	cmd.Flags().Uint64Var(&seeds, "seeds", 100, "how many seeds to run")
-	cmd.Flags().BoolVar(&vary, "vary", true, "vary with the seed what differs between machines: the CPU cost of a message and, where the stage has a latency, that")
-	cmd.Flags().IntVar(&jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
+	cmd.Flags().Uint64Var(&e.seeds, "seeds", 100, "how many seeds to run")
+	shardVar(cmd.Flags(), &e.shard)
+	cmd.Flags().BoolVar(&merge, "merge", false, "join the results of parts, that explore --json printed, in the `files` that are named")
+	cmd.Flags().BoolVar(&e.vary, "vary", true, "vary with the seed what differs between machines: the CPU cost of a message, the latency where the stage has one, and where goroutines give way")
+	cmd.Flags().IntVar(&e.jobs, "jobs", runtime.NumCPU(), "how many runs at a time")
 	group(cmd)
 	return cmd
 }
@@ -100,6 +120,7 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 		return nil, err
 	}
 	for _, test := range plan {
+		test.Program = s.subject.sum
 		s.tests = append(s.tests, trial.Test{
 			Spec:     test,
 			Question: verdict.Ask(&test, stage),
@@ -134,24 +155,30 @@ func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
 	}
 }
 
-func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seeds uint64, jobs int, vary bool) error {
+func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, e exploring) error {
 	s, err := a.simulate(cmd, f, args)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if vary {
-		for i := range s.tests {
-			s.tests[i].Vary = variation(s.stage, cmd.Flags().Changed)
-		}
+	x := trial.Exploration{Format: trial.Format, Version: version(), Command: a.testWords(), Medals: s.hard, First: f.Seed, Count: e.seeds}
+	if e.vary {
+		x.Vary = variation(s.stage, s.tests[0].Spec.Engine, cmd.Flags().Changed)
 	}
-	test := &s.tests[0].Spec
-	first := test.Seed
-	a.err.printf("%s  seeds %d to %d  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), first, first+(seeds-1), a.err.dim(verdict.Config(test).String()))
-	bar := newCounter(a.err, int64(min(seeds, math.MaxInt64)))
+	for i := range s.tests {
+		s.tests[i].Vary = x.Vary
+		x.Tests = append(x.Tests, s.tests[i].Spec)
+	}
+	seeds := trial.Seeds{First: x.First, Count: x.Count, Step: 1}
+	which := fmt.Sprintf("seeds %d to %d", x.First, x.First+(x.Count-1))
+	if e.shard.Of > 0 {
+		seeds, x.Shard = seeds.In(e.shard), e.shard.String()
+		which += fmt.Sprintf(", shard %v", e.shard)
+	}
+	a.err.printf("%s  %s  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), which, a.err.dim(verdict.Config(&x.Tests[0]).String()))
+	bar := newCounter(a.err, int64(min(seeds.Count, math.MaxInt64)))
 	failed := 0
-	ctx := cmd.Context()
-	outcomes, err := trial.Explore(ctx, first, seeds, jobs, func(ctx context.Context, seed uint64) (trial.Outcome, error) {
+	x.Outcomes, err = trial.Explore(cmd.Context(), seeds, e.jobs, func(ctx context.Context, seed uint64) (trial.Outcome, error) {
 		return runAll(ctx, s.tests, seed)
 	}, func(o trial.Outcome) {
 		if !o.Passed() {
@@ -163,20 +190,57 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seed
 	if err != nil {
 		return err
 	}
-	summary := trial.Collect(outcomes)
-	var known *store.HardMode
-	if s.hard {
-		if known, err = s.recordHardMode(f.store, outcomes); err != nil {
-			return err
-		}
+	if err := a.reportExploration(&x, f.output); err != nil {
+		return err
 	}
-	a.printSummary(summary, known, f.json, ctx.Err() != nil)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("interrupted after %d of %d seeds", summary.Runs, seeds)
-	case summary.Passed < summary.Runs:
+	switch missing := x.Missing(); {
+	case len(missing) > 0:
+		return fmt.Errorf("interrupted after %d of %d seeds", len(x.Outcomes), seeds.Count)
+	case failed > 0:
 		return errFailed
 	}
+	return nil
+}
+
+// reportExploration prints what became of the seeds, and adds those of hard mode to
+// what the store knows of the program.
+func (a *app) reportExploration(x *trial.Exploration, o output) error {
+	words := x.Command
+	if o.store != defaultStore {
+		words = withFlag(words, "store", o.store)
+	}
+	for i := range x.Outcomes {
+		if o := &x.Outcomes[i]; !o.Passed() {
+			o.Repeat = repeatOutcome(words, o)
+		}
+	}
+	summary := trial.Collect(x.Outcomes)
+	var known *store.HardMode
+	if x.Medals {
+		passed := map[uint64]bool{}
+		for _, o := range x.Outcomes {
+			passed[o.Seed] = o.Passed()
+		}
+		t := &x.Tests[0]
+		h, err := store.AddHardMode(o.store, t.Stage, t.Program, passed)
+		if err != nil {
+			return err
+		}
+		known = &h
+	}
+	missing := x.Missing()
+	if o.json {
+		return x.Encode(a.out.w, struct {
+			Runs     int                  `json:"runs"`
+			Passed   int                  `json:"passed"`
+			Partial  bool                 `json:"partial,omitempty"`
+			Missing  []trial.Range        `json:"missing,omitempty"`
+			Failures []trial.Failure      `json:"failures"`
+			Figures  []trial.Distribution `json:"figures"`
+			Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
+		}{summary.Runs, summary.Passed, len(missing) > 0, missing, append([]trial.Failure{}, summary.Failures...), append([]trial.Distribution{}, summary.Figures...), known})
+	}
+	a.printSummary(summary, known, len(missing) > 0)
 	return nil
 }
 
@@ -184,30 +248,26 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, seed
 // The cost of a message goes from half of the usual one to ten times it; in the stages
 // that limit latencies to four times it, since a design with a hub, whose load is that
 // of all nodes together, is to stay within its means. The latency is never longer than
-// the stage's, which the limits are for.
-func variation(stage *stages.Stage, set func(string) bool) trial.Variation {
-	v := trial.Variation{LeastCPUCost: defaultCPUCost / 2, MostCPUCost: 10 * defaultCPUCost, LeastLatency: 0.8}
+// the stage's, which the limits are for. Goroutines give way only where the engine can
+// make them.
+func variation(stage *stages.Stage, engine string, set func(string) bool) trial.Variation {
+	v := trial.Variation{LeastCPUCost: spec.Duration(defaultCPUCost / 2), MostCPUCost: spec.Duration(10 * defaultCPUCost), LeastLatency: 0.8}
 	if len(stage.Criteria) > 0 {
-		v.MostCPUCost = 4 * defaultCPUCost
+		v.MostCPUCost = spec.Duration(4 * defaultCPUCost)
+	}
+	if engine == engineNative {
+		v.LeastYields, v.MostYields = 0.01, 0.3
 	}
 	if set("cpu-cost") {
-		v.MostCPUCost = 0
+		v.LeastCPUCost, v.MostCPUCost = 0, 0
 	}
 	if set("latency") {
 		v.LeastLatency = 0
 	}
-	return v
-}
-
-// recordHardMode adds the outcomes of seeds to what the store knows of the program in
-// the stage's hard mode.
-func (s *simulation) recordHardMode(root string, outcomes []trial.Outcome) (*store.HardMode, error) {
-	passed := map[uint64]bool{}
-	for _, o := range outcomes {
-		passed[o.Seed] = o.Passed()
+	if set("yields") {
+		v.LeastYields, v.MostYields = 0, 0
 	}
-	known, err := store.AddHardMode(root, s.stage.ID, s.subject.sum, passed)
-	return &known, err
+	return v
 }
 
 // runAll runs all tests of a stage with one seed: the outcome is that of the
@@ -229,21 +289,7 @@ func runAll(ctx context.Context, tests []trial.Test, seed uint64) (trial.Outcome
 	return all, nil
 }
 
-func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, partial bool) {
-	if asJSON {
-		text, err := json.MarshalIndent(struct {
-			Runs     int                  `json:"runs"`
-			Passed   int                  `json:"passed"`
-			Partial  bool                 `json:"partial,omitempty"`
-			Failures []trial.Failure      `json:"failures"`
-			Figures  []trial.Distribution `json:"figures"`
-			Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
-		}{s.Runs, s.Passed, partial, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...), known}, "", "  ")
-		if err == nil {
-			a.out.printf("%s\n", text)
-		}
-		return
-	}
+func (a *app) printSummary(s trial.Summary, known *store.HardMode, partial bool) {
 	t := a.out
 	if len(s.Figures) > 0 {
 		t.printf("\n")
@@ -261,7 +307,7 @@ func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, parti
 			if f.Details != "" && f.Details != f.Kind {
 				t.printf("    %s\n", f.Details)
 			}
-			t.printf("    %s\n", a.asTest(f))
+			t.printf("    %s\n", f.Repeat)
 		}
 	}
 	word := t.good(t.bold("PASS"))
@@ -277,18 +323,26 @@ func (a *app) printSummary(s trial.Summary, known *store.HardMode, asJSON, parti
 	}
 }
 
-// asTest is the command that runs one of the seeds and keeps the run.
-func (a *app) asTest(f trial.Failure) string {
+// testWords are the words of the command that runs one of the seeds, but for the seed
+// and what it varies.
+func (a *app) testWords() []string {
 	words := append([]string{"test"}, a.words[1:]...)
-	words = withoutFlag(withoutFlag(words, "seeds"), "jobs")
-	at := len(words)
-	if i := slices.Index(words, "--"); i >= 0 {
-		at = i
+	for _, flag := range []string{"seed", "seeds", "shard", "jobs", "store"} {
+		words = withoutFlag(words, flag)
 	}
-	before := slices.DeleteFunc(slices.Clone(words[:at]), func(w string) bool { return w == "--vary" || strings.HasPrefix(w, "--vary=") })
-	words = append(before, words[at:]...)
-	for _, o := range f.Options {
-		words = withFlag(words, o.Name, o.Value)
+	for _, flag := range []string{"vary", "json"} {
+		words = withoutSwitch(words, flag)
 	}
-	return repeat(words, f.Seed)
+	return words
+}
+
+// repeatOutcome is the command that runs a seed again and keeps the run.
+func repeatOutcome(words []string, o *trial.Outcome) string {
+	for _, option := range o.Options {
+		words = withFlag(words, option.Name, option.Value)
+		if option.Name == "yields" {
+			words = withFlag(words, "engine", engineNative)
+		}
+	}
+	return repeat(words, o.Seed)
 }

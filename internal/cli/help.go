@@ -22,7 +22,7 @@ var flagGroups = []struct {
 	{"Nodes and load", "node-count node nodes nodes-file concurrency rate time-limit recovery topology key-count max-txn-length max-writes-per-key"},
 	{"Network and faults", "latency latency-dist nemesis nemesis-interval hard"},
 	{"Verdict", "availability consistency-models strict"},
-	{"Runs", "seed seeds vary jobs tries test-count store"},
+	{"Runs", "seed seeds shard merge vary jobs tries test-count store"},
 	{"Output", "json log-stderr log-net-send log-net-recv logging-json"},
 }
 

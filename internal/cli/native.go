@@ -27,7 +27,7 @@ func loadNative(ctx context.Context, t target, h spec.Host, cache string) (*subj
 	if err != nil {
 		return nil, err
 	}
-	program, err := native.Load(bin, native.Options{Memory: int64(h.NodeMemory) << 20, Race: h.Race, Yields: h.Yields})
+	program, err := native.Load(bin, native.Options{Memory: int64(h.NodeMemory) << 20, Race: h.Race})
 	if err != nil {
 		return nil, err
 	}

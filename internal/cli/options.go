@@ -58,6 +58,9 @@ var shaping = []string{
 // machine, with all that the system does for it.
 const defaultCPUCost = 50 * time.Microsecond
 
+// defaultStore is where runs are kept.
+const defaultStore = "store"
+
 // register adds the flags that describe a test: Maelstrom's, with its names and
 // defaults, and a few of our own.
 func (f *testFlags) register(flags *pflag.FlagSet) {
@@ -117,7 +120,7 @@ func (f *testFlags) registerRun(flags *pflag.FlagSet) {
 }
 
 func (o *output) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.store, "store", "store", "`directory` that runs are kept in")
+	flags.StringVar(&o.store, "store", defaultStore, "`directory` that runs are kept in")
 	flags.BoolVar(&o.json, "json", false, "print the results as JSON")
 }
 

@@ -133,6 +133,16 @@ func withoutFlag(words []string, flag string) []string {
 	return out
 }
 
+// withoutSwitch leaves an option without a value out of a command line.
+func withoutSwitch(words []string, flag string) []string {
+	end := slices.Index(words, "--")
+	if end < 0 {
+		end = len(words)
+	}
+	out := slices.DeleteFunc(slices.Clone(words[:end]), func(w string) bool { return w == "--"+flag || strings.HasPrefix(w, "--"+flag+"=") })
+	return append(out, words[end:]...)
+}
+
 // withoutShort leaves an option with a value and a short name, such as -n, out of a
 // command line.
 func withoutShort(words []string, flag string) []string {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"glomers/checkers"
+	"glomers/internal/trial"
 )
 
 // value is a flag whose text is parsed by a function.
@@ -46,6 +47,17 @@ func wholeVar(flags *pflag.FlagSet, p *float64, name string, def int, usage stri
 		*p = float64(n)
 		return err
 	}}, name, usage)
+}
+
+// shardVar defines a flag that is a shard of seeds.
+func shardVar(flags *pflag.FlagSet, p *trial.Shard) {
+	flags.Var(&value{"", "shard", func(s string) error {
+		var err error
+		if *p, err = trial.ParseShard(s); err != nil {
+			return valueError(err.Error())
+		}
+		return nil
+	}}, "shard", "run one of several parts that the seeds are divided in, such as 2/8, the second of eight")
 }
 
 // availabilityVar defines a flag that is a fraction; nil for no expectation.

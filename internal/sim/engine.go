@@ -21,10 +21,10 @@ type Options struct {
 	Program Program
 	Args    []string // of each node
 	CPUCost CPUCost
-	// Together is the probability that a message which waits is read in the same
-	// step as the one before it, and takes no CPU time of its own. A program that
-	// handles messages in goroutines then has several at work.
-	Together float64
+	// Yields is the probability that a message which waits is read in the same step as
+	// the one before it, and takes no CPU time of its own, so that a program which
+	// handles messages in goroutines has several at work; see also Boot.Yields.
+	Yields float64
 	// Log creates the log of a node, which gets its stderr.
 	Log func(node string) (io.WriteCloser, error)
 	// File creates a copy of a file that a node wrote, at the end of the run; may

@@ -34,6 +34,10 @@ type Boot struct {
 	PID  int      // differs between nodes, and between the lives of one node
 	// Random is the source of all randomness of the program.
 	Random *rand.Rand
+	// Yields is the probability with which a goroutine gives way where goroutines meet:
+	// before it takes a lock, uses a channel, or prints a line on stdout. A guest that
+	// cannot do that leaves it out.
+	Yields float64
 	// Output takes what the program writes. After an error the program must not run
 	// any more: Resume returns that error.
 	Output func(Output) error

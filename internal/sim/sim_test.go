@@ -456,7 +456,7 @@ func TestTogether(t *testing.T) {
 				return Wait{Deadline: Never, Input: true, Clock: s.Now}, nil
 			}
 		})
-		c.options.Together = together
+		c.options.Yields = together
 		c.kernel.At(0, func() {
 			for id := range int64(3) {
 				c.endpoint.Deliver(journal.Message{ID: id, Src: "c1", Dest: "n0", Body: json.RawMessage(`{"type":"read"}`)})

@@ -27,7 +27,7 @@ type Test struct {
 	Judgement
 
 	Command string    `json:"command,omitempty"` // that repeats the run
-	Start   time.Time `json:"start"`
+	Start   time.Time `json:"start,omitzero"`
 }
 
 // Host is what runs the nodes.

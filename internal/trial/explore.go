@@ -5,27 +5,26 @@ import (
 	"sync"
 )
 
-// Explore runs count seeds from first on, jobs of them at a time, and returns the
-// outcomes when all are done or the context ends. done is called after each run, one
-// call at a time; it may be nil. The first error of a run ends the exploration.
-// first+count-1 must be a seed.
-func Explore(ctx context.Context, first, count uint64, jobs int, run func(ctx context.Context, seed uint64) (Outcome, error), done func(Outcome)) ([]Outcome, error) {
+// Explore runs seeds, jobs of them at a time, and returns the outcomes when all are done
+// or the context ends. done is called after each run, one call at a time; it may be nil.
+// The first error of a run ends the exploration.
+func Explore(ctx context.Context, seeds Seeds, jobs int, run func(ctx context.Context, seed uint64) (Outcome, error), done func(Outcome)) ([]Outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var mu sync.Mutex
 	var outcomes []Outcome
 	var failed error
-	var started uint64 // first+count may be one more than the largest seed
+	var started uint64
 	var workers sync.WaitGroup
 	for range jobs {
 		workers.Go(func() {
 			for {
 				mu.Lock()
-				if started == count || ctx.Err() != nil {
+				if started == seeds.Count || ctx.Err() != nil {
 					mu.Unlock()
 					return
 				}
-				seed := first + started
+				seed := seeds.At(started)
 				started++
 				mu.Unlock()
 				o, err := run(ctx, seed)

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"math"
 	"slices"
 	"sort"
 
@@ -29,22 +30,23 @@ type Test struct {
 	Figures  func(*checkers.Results) []Figure // what to summarize; may be nil
 }
 
-// Figure is a number that was measured in a run.
+// Figure is a number that was measured in a run. It is finite.
 type Figure struct {
-	Name  string
-	Unit  string
-	Value float64
+	Name  string  `json:"name"`
+	Unit  string  `json:"unit,omitempty"`
+	Value float64 `json:"value"`
 }
 
 // Outcome is the result of a run.
 type Outcome struct {
-	Seed     uint64
-	Options  []Option // that the seed varied
-	Failures []string // kinds of failure, in order; none for a pass
-	Details  string   // of the first failure
-	Figures  []Figure
-	Ops      int    // records of the history
-	Hash     string // of history and messages
+	Seed     uint64   `json:"seed"`
+	Options  []Option `json:"options,omitempty"`  // that the seed varied
+	Failures []string `json:"failures,omitempty"` // kinds of failure, in order; none for a pass
+	Details  string   `json:"details,omitempty"`  // of the first failure
+	Repeat   string   `json:"repeat,omitempty"`   // the command that repeats a failure and keeps the run
+	Figures  []Figure `json:"figures"`
+	Ops      int      `json:"records"` // of the history
+	Hash     string   `json:"sha256"`  // of history and messages
 }
 
 // Passed reports whether nothing was wrong.
@@ -92,7 +94,7 @@ func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
 		return o, err
 	}
 	if t.Figures != nil {
-		o.Figures = t.Figures(v.Results)
+		o.Figures = finite(t.Figures(v.Results))
 	}
 	for _, f := range v.Findings {
 		o.fail(f)
@@ -101,6 +103,11 @@ func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
 		o.fail(verdict.Finding{Kind: "valid? " + v.Results.Valid.String(), Summary: v.Results.Workload.Common().Summary})
 	}
 	return o, nil
+}
+
+// finite leaves out what is not a number, such as 0/0: it was not measured.
+func finite(figures []Figure) []Figure {
+	return slices.DeleteFunc(figures, func(f Figure) bool { return math.IsNaN(f.Value) || math.IsInf(f.Value, 0) })
 }
 
 // fail adds a kind of failure.
@@ -129,6 +136,7 @@ type Failure struct {
 	Seed    uint64   `json:"seed"`              // the smallest that shows it
 	Options []Option `json:"options,omitempty"` // that this seed varied
 	Details string   `json:"details"`
+	Repeat  string   `json:"repeat"` // the command that repeats this seed
 }
 
 // Distribution is how a figure came out.
@@ -155,7 +163,7 @@ func Collect(outcomes []Outcome) Summary {
 		for i, kind := range o.Failures {
 			f := failures[kind]
 			if f == nil {
-				f = &Failure{Kind: kind, Seed: o.Seed, Options: o.Options}
+				f = &Failure{Kind: kind, Seed: o.Seed, Options: o.Options, Repeat: o.Repeat}
 				failures[kind] = f
 			}
 			if f.Count++; f.Details == "" && i == 0 {

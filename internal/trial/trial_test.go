@@ -29,7 +29,7 @@ func TestExplore(t *testing.T) {
 		first, count uint64
 	}{{0, 10}, {5, 1}, {math.MaxUint64 - 3, 4}} {
 		var last atomic.Uint64
-		got, err := Explore(context.Background(), c.first, c.count, 3, func(_ context.Context, seed uint64) (Outcome, error) {
+		got, err := Explore(context.Background(), Seeds{c.first, c.count, 1}, 3, func(_ context.Context, seed uint64) (Outcome, error) {
 			return outcome(seed), nil
 		}, func(o Outcome) { last.Store(o.Seed) })
 		if err != nil {
@@ -48,7 +48,7 @@ func TestExplore(t *testing.T) {
 
 func TestExploreEnds(t *testing.T) {
 	broken := errors.New("broken")
-	got, err := Explore(context.Background(), 0, 1000, 1, func(_ context.Context, seed uint64) (Outcome, error) {
+	got, err := Explore(context.Background(), Seeds{0, 1000, 1}, 1, func(_ context.Context, seed uint64) (Outcome, error) {
 		if seed == 3 {
 			return Outcome{}, broken
 		}
@@ -58,7 +58,7 @@ func TestExploreEnds(t *testing.T) {
 		t.Errorf("%d outcomes and the error %v, expected 3 and that of seed 3", len(got), err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	got, err = Explore(ctx, 0, 1000, 1, func(ctx context.Context, seed uint64) (Outcome, error) {
+	got, err = Explore(ctx, Seeds{0, 1000, 1}, 1, func(ctx context.Context, seed uint64) (Outcome, error) {
 		if seed == 2 {
 			cancel()
 			return Outcome{}, ctx.Err()
@@ -139,8 +139,9 @@ func TestNamedNodes(t *testing.T) {
 // TestVary checks that a seed always chooses the same values, within the bounds, and
 // that the options say them exactly.
 func TestVary(t *testing.T) {
-	v := Variation{LeastCPUCost: 25 * time.Microsecond, MostCPUCost: 500 * time.Microsecond, LeastLatency: 0.8}
+	v := Variation{LeastCPUCost: spec.Duration(25 * time.Microsecond), MostCPUCost: spec.Duration(500 * time.Microsecond), LeastLatency: 0.8, LeastYields: 0.01, MostYields: 0.3}
 	test := spec.Test{Seed: 9, Network: spec.Network{LatencyMS: 100}}
+	yielding := 0
 	costs, latencies := map[spec.Duration]bool{}, map[float64]bool{}
 	for seed := range uint64(100) {
 		got, options := v.Vary(test, seed)
@@ -149,14 +150,25 @@ func TestVary(t *testing.T) {
 			t.Fatalf("seed %d gives %+v and %+v", seed, got, again)
 		}
 		cost := time.Duration(got.CPUCost)
-		if cost < v.LeastCPUCost || cost > v.MostCPUCost || got.LatencyMS < 80 || got.LatencyMS > 100 {
+		if got.CPUCost < v.LeastCPUCost || got.CPUCost > v.MostCPUCost || got.LatencyMS < 80 || got.LatencyMS > 100 {
 			t.Errorf("seed %d: the cost is %v and the latency %v ms", seed, cost, got.LatencyMS)
 		}
 		exact, err := time.ParseDuration(options[0].Value)
-		if want := []Option{{"cpu-cost", cost.String()}, {"latency", fmt.Sprint(got.LatencyMS)}}; err != nil || exact != cost || !slices.Equal(options, want) {
+		want := []Option{{"cpu-cost", cost.String()}, {"latency", fmt.Sprint(got.LatencyMS)}}
+		if got.Yields > 0 {
+			want = append(want, Option{"yields", fmt.Sprint(got.Yields)})
+			yielding++
+		}
+		if got.Yields != 0 && (got.Yields < v.LeastYields || got.Yields > v.MostYields) {
+			t.Errorf("seed %d: goroutines give way with probability %v", seed, got.Yields)
+		}
+		if err != nil || exact != cost || !slices.Equal(options, want) {
 			t.Errorf("seed %d: the options are %v, expected %v", seed, options, want)
 		}
 		costs[got.CPUCost], latencies[got.LatencyMS] = true, true
+	}
+	if yielding < 60 || yielding > 90 {
+		t.Errorf("goroutines give way in %d of 100 seeds, expected three of four", yielding)
 	}
 	if len(costs) < 50 || len(latencies) < 15 {
 		t.Errorf("100 seeds have %d costs and %d latencies", len(costs), len(latencies))

@@ -9,11 +9,14 @@ import (
 	"glomers/internal/spec"
 )
 
-// Variation is what differs between the machines of learners, within which Vary
-// chooses. A zero bound leaves the test as it is.
+// Variation is what differs between the machines of learners, and from one run on a
+// machine to the next, within which Vary chooses. A zero bound leaves the test as it is.
 type Variation struct {
-	LeastCPUCost, MostCPUCost time.Duration // of a message
-	LeastLatency              float64       // as a part of the latency of the test; the most is all of it
+	LeastCPUCost spec.Duration `json:"least-cpu-cost,omitempty"` // of a message
+	MostCPUCost  spec.Duration `json:"most-cpu-cost,omitempty"`
+	LeastLatency float64       `json:"least-latency,omitempty"` // as a part of the latency of the test; the most is all of it
+	LeastYields  float64       `json:"least-yields,omitempty"`  // probability with which goroutines give way; one of four seeds has none
+	MostYields   float64       `json:"most-yields,omitempty"`
 }
 
 // Vary returns the test with the values that a seed chooses, and these as options, so
@@ -34,6 +37,11 @@ func (v Variation) Vary(t spec.Test, seed uint64) (spec.Test, []Option) {
 		ms := math.Round(t.LatencyMS * (v.LeastLatency + (1-v.LeastLatency)*r.Float64()))
 		t.LatencyMS = ms
 		options = append(options, Option{"latency", fmt.Sprint(ms)})
+	}
+	if v.MostYields > 0 && r.IntN(4) > 0 {
+		p := v.LeastYields * math.Pow(v.MostYields/v.LeastYields, r.Float64())
+		t.Yields = math.Round(p*1000) / 1000
+		options = append(options, Option{"yields", fmt.Sprint(t.Yields)})
 	}
 	return t, options
 }

@@ -128,7 +128,7 @@ func (g *guest) fillHeader(m *machine) {
 	p.epoch = sim.Epoch.UnixNano()
 	p.memory = uint64(m.program.memory)
 	p.pid = uint64(g.boot.PID)
-	p.yields = uint64(m.program.yields * (1 << 32))
+	p.yields = uint64(g.boot.Yields * (1 << 32))
 	for i := 0; i < len(p.seed); i += 8 {
 		// The runtime does not believe in a seed of zeros.
 		binary.LittleEndian.PutUint64(p.seed[i:], g.boot.Random.Uint64()|1)

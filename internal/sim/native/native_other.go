@@ -19,7 +19,6 @@ type Options struct {
 	Memory     int64
 	Env        []string
 	Race       bool
-	Yields     float64
 	CPUPerStep time.Duration
 }
 

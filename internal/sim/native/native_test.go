@@ -384,16 +384,28 @@ func TestOneThread(t *testing.T) {
 	}
 }
 
+// yielding is a machine on which goroutines give way.
+type yielding struct {
+	sim.Machine
+	yields float64
+}
+
+func (m yielding) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
+	b.Yields = m.yields
+	return m.Machine.Boot(ctx, b)
+}
+
 // TestYields: a goroutine that gives way between reading and writing loses updates
 // of others, the same number each time.
 func TestYields(t *testing.T) {
 	count := func(yields float64) string {
-		p, err := Load(testNode(), Options{Yields: yields})
+		p := load(t, testNode())
+		m, err := p.Machine("n0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Close(context.Background())
-		l := boot(t, p, nil, context.Background(), "lost", nil)
+		defer m.Close()
+		l := boot(t, p, yielding{m, yields}, context.Background(), "lost", nil)
 		defer l.Kill()
 		if _, err := l.Resume(sim.Step{Input: []byte("go\n")}); err != nil {
 			t.Fatal(err)

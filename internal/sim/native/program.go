@@ -26,7 +26,6 @@ type Program struct {
 	memory int64
 	env    []string // in addition to that of every node
 	race   bool
-	yields float64
 
 	starts   chan start
 	watchdog *watchdog
@@ -47,9 +46,6 @@ type Options struct {
 	Memory int64    // the most that a node may have, in bytes
 	Env    []string // variables that nodes find in addition to their own
 	Race   bool     // it was built with the race detector, which prints past the program
-	// Yields is the probability with which a goroutine gives way where goroutines
-	// meet: before it takes a lock, uses a channel, or prints a line on stdout.
-	Yields float64
 	// CPUPerStep is how much CPU time a node may use between two waits; 0 for
 	// DefaultCPUPerStep.
 	CPUPerStep time.Duration
@@ -68,7 +64,7 @@ func Load(path string, o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{path: path, memory: o.Memory, env: o.Env, race: o.Race, yields: o.Yields, starts: make(chan start), watchdog: newWatchdog(o.CPUPerStep), stdin: stdin, stdout: stdout}
+	p := &Program{path: path, memory: o.Memory, env: o.Env, race: o.Race, starts: make(chan start), watchdog: newWatchdog(o.CPUPerStep), stdin: stdin, stdout: stdout}
 	go p.startProcesses()
 	return p, nil
 }
