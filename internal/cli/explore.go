@@ -230,18 +230,25 @@ func (a *app) reportExploration(x *trial.Exploration, o output) error {
 	}
 	missing := x.Missing()
 	if o.json {
-		return x.Encode(a.out.w, struct {
-			Runs     int                  `json:"runs"`
-			Passed   int                  `json:"passed"`
-			Partial  bool                 `json:"partial,omitempty"`
-			Missing  []trial.Range        `json:"missing,omitempty"`
-			Failures []trial.Failure      `json:"failures"`
-			Figures  []trial.Distribution `json:"figures"`
-			Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
-		}{summary.Runs, summary.Passed, len(missing) > 0, missing, append([]trial.Failure{}, summary.Failures...), append([]trial.Distribution{}, summary.Figures...), known})
+		return x.Encode(a.out.w, newDetails(summary, missing, known))
 	}
 	a.printSummary(summary, known, len(missing) > 0)
 	return nil
+}
+
+// details are what the JSON of an exploration has beside the outcomes.
+type details struct {
+	Runs     int                  `json:"runs"`
+	Passed   int                  `json:"passed"`
+	Partial  bool                 `json:"partial,omitempty"`
+	Missing  []trial.Range        `json:"missing,omitempty"`
+	Failures []trial.Failure      `json:"failures"`
+	Figures  []trial.Distribution `json:"figures"`
+	Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
+}
+
+func newDetails(s trial.Summary, missing []trial.Range, known *store.HardMode) details {
+	return details{s.Runs, s.Passed, len(missing) > 0, missing, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...), known}
 }
 
 // variation is what explore varies of a stage's tests: all that the user did not set.
@@ -256,7 +263,7 @@ func variation(stage *stages.Stage, engine string, set func(string) bool) trial.
 		v.MostCPUCost = spec.Duration(4 * defaultCPUCost)
 	}
 	if engine == engineNative {
-		v.LeastYields, v.MostYields = 0.01, 0.3
+		v.LeastYields, v.MostYields = 0.02, 0.5
 	}
 	if set("cpu-cost") {
 		v.LeastCPUCost, v.MostCPUCost = 0, 0

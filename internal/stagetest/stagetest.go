@@ -10,6 +10,7 @@
 //	$STAGE          is the directory of the stage
 //	$STORE          is a store of the script's own
 //	[long]          is true if the variable GLOMERS_LONG is set
+//	[native]        is true where nodes can be simulated natively
 //
 // Without GLOMERS_LONG a stage's tests are quick: the reference solution passes,
 // the starter fails, and each broken solution is caught. With it they also run
@@ -24,12 +25,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"glomers/internal/cli"
+	"glomers/internal/sim/native/overlay"
 	"glomers/stages"
 )
 
@@ -67,10 +70,13 @@ func Run(t *testing.T) {
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Condition: func(name string) (bool, error) {
-			if name != "long" {
-				return false, fmt.Errorf("unknown condition %q, expected long", name)
+			switch name {
+			case "long":
+				return os.Getenv("GLOMERS_LONG") != "", nil
+			case "native":
+				return overlay.Supported(runtime.GOOS, runtime.GOARCH) == nil, nil
 			}
-			return os.Getenv("GLOMERS_LONG") != "", nil
+			return false, fmt.Errorf("unknown condition %q, expected long or native", name)
 		},
 		Setup: func(env *testscript.Env) error {
 			out, err := exec.Command("go", append([]string{"env"}, goEnv...)...).Output()

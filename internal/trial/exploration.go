@@ -168,7 +168,7 @@ func Merge(parts []Part) (Exploration, error) {
 // its values; an empty path if they are the same.
 func difference(a, b Exploration) (path, x, y string) {
 	p, q := identity(a), identity(b)
-	paths := slices.Concat(slices.Collect(maps.Keys(p)), slices.Collect(maps.Keys(q)))
+	paths := slices.Concat(slices.Sorted(maps.Keys(p)), slices.Sorted(maps.Keys(q)))
 	slices.Sort(paths)
 	for _, path := range paths {
 		if p[path] != q[path] {
@@ -204,8 +204,8 @@ func identity(e Exploration) map[string]string {
 func flatten(path string, v any, values map[string]string) {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, x := range v { // unordered: each has a path of its own
-			flatten(strings.TrimPrefix(path+" "+key, " "), x, values)
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			flatten(strings.TrimPrefix(path+" "+key, " "), v[key], values)
 		}
 	case []any:
 		for i, x := range v {
