@@ -36,16 +36,23 @@ func (s Stage) HintFor(failed ...string) (int, string) {
 var everyStage = map[string]string{
 	"stats": "An operation of this kind never succeeded. Is there a handler for its type, and does it answer with that type and _ok, and with the fields that the " +
 		"protocol names?",
+	"stray": "An answer carries in_reply_to: the msg_id of the request. Without it the client cannot know what was answered, and waits until it gives up. Maelstrom's Go " +
+		"library sets it in Reply.",
+	"unanswered": "No request of this kind was ever answered. What does the handler wait for before it answers: a lock that it holds itself, another node that waits for " +
+		"this one, a program that reads only one message at a time? The last lines of the node's log show how far it came.",
+	"data-race": "Two goroutines use the same memory at once, and one of them changes it. The report in the node's log names both places; a mutex that both of them hold " +
+		"lets only one in at a time.",
 	"availability":  "Some requests got no answer, or an error. Whom does the node wait for before it answers?",
 	"no-final-read": "A node did not answer its last read, though the network had been whole for ten seconds. Is it stuck, waiting for an answer that was lost?",
 	"invented":      "A node returned a value that nobody had sent. Where could it come from: a wrong type, a shared slice, the zero value?",
+	"topology":      "The answer to topology has the type topology_ok and no other fields. A node that has no use for the topology answers it all the same.",
 	"init":          "The answer to init has the type init_ok, and goes out as soon as init arrives, not when something else is ready.",
 }
 
 var hints = map[string][]Hint{
 	"1": {
 		{nil, "A node reads one JSON message a line from stdin and writes one a line to stdout. Everything that is for people goes to stderr."},
-		{[]string{"stats"}, "An answer carries in_reply_to: the msg_id of the request. Maelstrom's Go library sets it in Reply."},
+		{[]string{"stray", "stats"}, "An answer carries in_reply_to: the msg_id of the request. Maelstrom's Go library sets it in Reply."},
 		{[]string{"echo"}, "The answer has the type echo_ok, and its field echo holds what the request's field echo held, whatever that is."},
 		{nil, "Decode the body into a map, change its type to echo_ok, and reply with that map: every other field stays as it came."},
 	},

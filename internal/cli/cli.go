@@ -143,6 +143,9 @@ func (a *app) report(err error) int {
 		a.err.printf("%s\n", indent(space.Output))
 	case errors.As(err, &node):
 		a.err.printf("%s", node.Describe())
+		if hint := crashHint(node); hint != "" {
+			a.err.printf("hint: %s\n", strings.ReplaceAll(wrapText(hint, 110), "\n", "\n      "))
+		}
 	case errors.As(err, &unknown):
 		a.err.printf("hint: arguments for the node go after --; all options are listed by --help\n")
 	}

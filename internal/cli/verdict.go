@@ -198,18 +198,32 @@ func (a *app) printPlaces(r *report) {
 
 // hint is what the stage says about the first finding that it knows something about.
 // An operation that never succeeded comes before all else: what other checks found is
-// then likely to follow from it.
+// then likely to follow from it. Why it never did is visible in what came back: answers
+// to nothing, or no answer at all.
 func (r *report) hint() string {
 	var kinds []string
 	for _, f := range r.Findings {
-		if f.Kind == "stats" {
-			kinds = slices.Insert(kinds, 0, f.Kind)
-		} else {
+		switch {
+		case f.Kind != "stats":
 			kinds = append(kinds, f.Kind)
+		case r.Strays.Count > 0:
+			kinds = slices.Insert(kinds, 0, "stray", f.Kind)
+		case unanswered(f):
+			kinds = slices.Insert(kinds, 0, "unanswered", f.Kind)
+		default:
+			kinds = slices.Insert(kinds, 0, f.Kind)
 		}
 	}
 	_, text := r.stage.HintFor(kinds...)
 	return text
+}
+
+// unanswered reports whether an operation never succeeded because no request got an
+// answer.
+func unanswered(f verdict.Finding) bool {
+	return len(f.Details) > 0 && !slices.ContainsFunc(f.Details, func(detail string) bool {
+		return !strings.HasSuffix(detail, ": net-timeout")
+	})
 }
 
 // remarks are what went wrong on the way to a pass.

@@ -39,13 +39,14 @@
 // it says by having methods: [Pauser], [Killer] and [Skewer] for faults (without
 // them, a test with such a fault ends with an [UnsupportedError]); OnStall, if it
 // runs in real time and so may itself stand still; Silent, to say what a node that
-// did not answer init printed instead.
+// did not answer init or topology printed instead.
 //
 // # Errors
 //
 // Run returns nil for a test that ran to its end, whatever came of its operations.
 // Otherwise the error is a node that ended or broke the protocol (*nodeio.Error), a
-// node that did not answer init (*[InitError]), the end of the context
-// ([IsInterrupt]), or a recorder that could not write. What was recorded until then
+// node that did not answer init (*[InitError]) or what a client sends before the load
+// (*workload.SetupError), the end of the context ([IsInterrupt]), or a recorder that
+// could not write. What was recorded until then
 // is valid, and incomplete.
 package runner

@@ -346,10 +346,19 @@ func (e *InitError) Error() string {
 
 func (e *InitError) Unwrap() error { return e.Err }
 
+// setupError adds what a node printed that did not answer a request of the setup.
+func (t *test) setupError(err error) error {
+	var setup *workload.SetupError
+	if w, ok := t.engine.(witness); ok && errors.As(err, &setup) && setup.Silent() {
+		return w.Silent(setup.Node, setup.Omission())
+	}
+	return err
+}
+
 func (t *test) prepare() {
 	t.load.Prepare(func(err error) {
 		if err != nil {
-			t.kernel.Stop(err)
+			t.kernel.Stop(t.setupError(err))
 			return
 		}
 		t.enter(Running, t.config.Pace.TimeLimit)

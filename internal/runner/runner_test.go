@@ -403,6 +403,28 @@ func TestSilentNodes(t *testing.T) {
 	}
 }
 
+// TestTopologyFails: a node that does not answer topology is told so, by name.
+func TestTopologyFails(t *testing.T) {
+	for _, test := range []struct {
+		answer map[string]any
+		want   string
+	}{
+		{nil, "did not answer topology within 5s: is there a handler for it, and does it answer topology_ok?"},
+		{map[string]any{"type": "error", "code": 10, "text": "not yet"}, "did not answer topology with topology_ok: not-supported: not yet"},
+	} {
+		_, _, err := run(t, configOf("broadcast", 1), func(_ string, body map[string]any) map[string]any {
+			if body["type"] == "init" {
+				return map[string]any{"type": "init_ok"}
+			}
+			return test.answer
+		})
+		var setup *workload.SetupError
+		if !errors.As(err, &setup) || !strings.Contains(err.Error(), "node n0 "+test.want) {
+			t.Errorf("an answer of %v to topology gives %v, expected %q", test.answer, err, test.want)
+		}
+	}
+}
+
 func TestInitFails(t *testing.T) {
 	var initErr *InitError
 	_, _, err := run(t, configOf("echo", 1), func(string, map[string]any) map[string]any { return nil })

@@ -19,6 +19,7 @@ import (
 
 var (
 	brokenSeeds = flag.Int("broken-seeds", 0, "run every wrong solution with this many seeds and count those that catch it")
+	engine      = flag.String("broken-engine", "sim", "with -broken-seeds: the engine that runs them")
 	update      = flag.Bool("update", false, "with -broken-seeds: write the counts into the comments of the solutions")
 )
 
@@ -155,7 +156,7 @@ func explore(t *testing.T, b broken, seeds int) (failed int, kinds string) {
 	args := []string{"glomers", "explore", b.stage.ID, "./" + filepath.ToSlash(filepath.Join("stages", b.stage.Dir, "broken", b.name))}
 	args = append(args, b.options...)
 	var stdout, stderr bytes.Buffer
-	cli.Main(append(args, "--seed", "0", "--seeds", strconv.Itoa(seeds), "--json"), &stdout, &stderr)
+	cli.Main(append(args, "--engine", *engine, "--seed", "0", "--seeds", strconv.Itoa(seeds), "--json"), &stdout, &stderr)
 	var result struct {
 		Runs     int `json:"runs"`
 		Passed   int `json:"passed"`

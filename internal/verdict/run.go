@@ -135,16 +135,19 @@ func (r *recorder) Flush() error {
 }
 
 // Blame returns the finding of an error of Run that is the fault of the nodes: one
-// of them crashed, broke the protocol, or did not answer init. It is false for any
+// of them crashed, broke the protocol, or did not answer init or topology. It is false for any
 // other error, such as an interrupt or a full disk.
 func Blame(err error) (Finding, bool) {
 	var node *nodeio.Error
 	var init *runner.InitError
+	var setup *workload.SetupError
 	switch {
 	case errors.As(err, &node):
 		return Finding{Kind: "a node " + withoutDetails(node.Msg), Source: Official, Summary: node.Error()}, true
 	case errors.As(err, &init):
 		return Finding{Kind: "init", Source: Official, Summary: init.Error()}, true
+	case errors.As(err, &setup):
+		return Finding{Kind: setup.Request, Source: Official, Summary: setup.Error()}, true
 	}
 	return shapeFinding(err)
 }

@@ -12,6 +12,7 @@ import (
 	"glomers/internal/nodeio"
 	"glomers/internal/runner"
 	"glomers/internal/spec"
+	"glomers/internal/workload"
 	"glomers/stages"
 )
 
@@ -146,6 +147,7 @@ func TestBlame(t *testing.T) {
 		{fmt.Errorf("run: %w", &nodeio.Error{Node: "n1", Msg: "crashed: exit status 3"}), "a node crashed: exit status 3"},
 		{&nodeio.Error{Node: "n1", Msg: `printed a line: "hello 17"`}, "a node printed a line"},
 		{&runner.InitError{Node: "n1", Silent: true}, "init"},
+		{fmt.Errorf("run: %w", &workload.SetupError{Node: "n1", Request: "topology", Err: &workload.Error{Name: "not-supported"}}), "topology"},
 		{&checkers.ShapeError{}, "an answer of the wrong shape"},
 		{errors.New("disk full"), ""},
 		{nil, ""},

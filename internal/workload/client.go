@@ -164,6 +164,33 @@ func (e *Error) EDN() any {
 	return []any{edn.Keyword(e.Name), e.Text}
 }
 
+// A SetupError is a node that did not answer, as it must, a request that its client
+// sends before the load.
+type SetupError struct {
+	Node    string
+	Request string        // topology
+	Timeout time.Duration // for so long the client waited
+	Err     *Error
+}
+
+// Silent reports whether the node did not answer at all.
+func (e *SetupError) Silent() bool { return e.Err.Name == "net-timeout" }
+
+func (e *SetupError) Error() string {
+	if e.Silent() {
+		return fmt.Sprintf("node %s %v", e.Node, e.Omission())
+	}
+	return fmt.Sprintf("node %s did not answer %s with %[2]s_ok: %v", e.Node, e.Request, e.Err)
+}
+
+// Omission completes "node n0 …" for a node that did not answer at all.
+func (e *SetupError) Omission() error {
+	return fmt.Errorf("did not answer %s within %v: is there a handler for it, and does it answer %[1]s_ok?", e.Request, e.Timeout)
+}
+
+// Unwrap returns the error that the client got.
+func (e *SetupError) Unwrap() error { return e.Err }
+
 // errorCodes are Maelstrom's (doc/protocol.md). Codes that are not here are
 // indefinite.
 var errorCodes = map[int64]Error{

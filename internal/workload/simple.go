@@ -119,7 +119,7 @@ func (w *set) Prepare(c *Client, done func(error)) {
 	}
 	c.Call(topologyRPC, fields("topology", w.protocol.topology), DefaultTimeout, func(_ Reply, err *Error) {
 		if err != nil {
-			done(fmt.Errorf("node %s did not answer topology with topology_ok: %w", c.Node(), err))
+			done(&SetupError{c.Node(), topologyRPC.Request, DefaultTimeout, err})
 			return
 		}
 		done(nil)

@@ -2,7 +2,7 @@
 // int64 arrives as it was sent. JSON has no integers: the Maelstrom library, like
 // many readers, passes numbers through a float64, whose 53 bits drop the end of
 // the sequence, so that ids of one node and millisecond become the same.
-// Caught by: duplicated
+// Caught by: duplicated, in 20 of 20 seeds
 // Command: glomers test 2 ./stages/2-unique-ids/broken/number --seed 1
 package main
 

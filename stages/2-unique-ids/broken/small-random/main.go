@@ -2,7 +2,7 @@
 // half a minute's worth, have room enough. But any two of them may collide, and n
 // ids make n*n/2 pairs: 450 million here, 45 of them with the same number. It is
 // the birthday paradox; a space of N ids is used up by about the square root of N.
-// Caught by: duplicated
+// Caught by: duplicated, in 20 of 20 seeds
 // Command: glomers test 2 ./stages/2-unique-ids/broken/small-random --seed 1
 package main
 

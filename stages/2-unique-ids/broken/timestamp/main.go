@@ -2,7 +2,7 @@
 // Its author thought that a fine enough clock never shows the same time twice.
 // Clocks of different nodes show the same time all the time, and requests come
 // independently of each other.
-// Caught by: duplicated
+// Caught by: duplicated, in 20 of 20 seeds
 // Command: glomers test 2 ./stages/2-unique-ids/broken/timestamp --seed 1
 package main
 

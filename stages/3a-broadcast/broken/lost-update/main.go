@@ -4,7 +4,7 @@
 // to the values is guarded. Of two handlers that have copied the same values, the one that
 // puts them back last undoes what the other did. One client at a time, as in the
 // challenge, never sees it.
-// Caught by: lost
+// Caught by: lost, in 20 of 20 seeds
 // Command: glomers test 3a ./stages/3a-broadcast/broken/lost-update --concurrency 10 --rate 200 --time-limit 3 --seed 1
 package main
 

@@ -3,7 +3,7 @@
 // only" means. But every message still causes others: each value comes back
 // to where it was, and travels for ever, in ever more copies, until the nodes do
 // nothing else and clients wait in vain.
-// Caught by: availability
+// Caught by: availability, in 20 of 20 seeds
 // Command: glomers test 3b ./stages/3b-broadcast/broken/echo-storm --availability total --cpu-cost 20ms --time-limit 2 --recovery 0.1 --seed 1
 package main
 

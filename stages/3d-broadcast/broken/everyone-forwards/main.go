@@ -2,7 +2,7 @@
 // author looked for the least latency and found it, one hop, and thought that
 // passing values on makes it safe. The first node sends 24 messages for a value and
 // the others 23 each: 576, all but 24 of them to nodes that know it.
-// Caught by: messages per operation
+// Caught by: messages per operation, in 20 of 20 seeds
 // Command: glomers test 3d ./stages/3d-broadcast/broken/everyone-forwards --time-limit 1 --seed 1
 package main
 

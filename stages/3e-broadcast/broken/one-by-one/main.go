@@ -1,7 +1,7 @@
 // Wrong: the star of stage 3d as it was. Its author saw a latency far below the
 // limits and thought that what is quick is good. Every value is still a message of
 // its own for every node, and so is every acknowledgement.
-// Caught by: messages per operation
+// Caught by: messages per operation, in 20 of 20 seeds
 // Command: glomers test 3e ./stages/3e-broadcast/broken/one-by-one --seed 1
 package main
 

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"glomers/internal/nodeio"
+	"glomers/internal/runner"
+	"glomers/internal/verdict"
+	"glomers/stages"
+)
+
+// TestHintForSilence checks that the hint for an operation that never succeeded says
+// what came back instead of an answer.
+func TestHintForSilence(t *testing.T) {
+	stage, err := stages.Find("3c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := verdict.Finding{Kind: "stats", Details: []string{"10 × broadcast info: net-timeout"}}
+	refused := verdict.Finding{Kind: "stats", Details: []string{"95 × broadcast fail: not-supported: broadcast is still to do", "1 × broadcast info: net-timeout"}}
+	for _, c := range []struct {
+		name    string
+		finding verdict.Finding
+		strays  int
+		want    string
+	}{
+		{"no answer", silent, 0, "ever answered"},
+		{"an answer to nothing", silent, 3, "in_reply_to"},
+		{"an error", refused, 0, "Is there a handler for its type"},
+	} {
+		lost := verdict.Finding{Kind: "lost"} // follows from the other
+		r := &report{stage: &stage, Verdict: &verdict.Verdict{Findings: []verdict.Finding{lost, c.finding}, Strays: runner.Strays{Count: c.strays}}}
+		if hint := r.hint(); !strings.Contains(hint, c.want) {
+			t.Errorf("%s: the hint is %q, expected one that says %q", c.name, hint, c.want)
+		}
+	}
+}
+
+// TestCrashHint checks that a crash of a common kind comes with what to do about it.
+func TestCrashHint(t *testing.T) {
+	for _, c := range []struct {
+		err  nodeio.Error
+		want string
+	}{
+		{nodeio.Error{Stderr: []string{"Received …", `2026/01/01 No handler for {"src":"n3","dest":"n4","body":{"type":"gossip_ok"}}`}}, "needs a handler"},
+		{nodeio.Error{Crash: []string{"fatal error: concurrent map writes", "", "goroutine 7 [running]:"}}, "sync.Mutex"},
+		{nodeio.Error{Crash: []string{"panic: assignment to entry in nil map"}}, "make("},
+		{nodeio.Error{Stderr: []string{"KeyError: 'massage'"}}, ""},
+	} {
+		if got := crashHint(&c.err); got == "" != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%q: the hint is %q, expected one that says %q", append(c.err.Crash, c.err.Stderr...), got, c.want)
+		}
+	}
+}
