@@ -1,6 +1,6 @@
 // Wrong: every node counts from 1, and nothing tells their ids apart. Its author
 // thought that a counter never shows a number twice. There are three of them.
-// Caught by: duplicated, in 19 of 20 seeds
+// Caught by: duplicated, in 20 of 20 seeds
 // Command: glomers test 2 ./stages/2-unique-ids/broken/plain-counter --time-limit 2 --rate 200 --seed 1
 package main
 
