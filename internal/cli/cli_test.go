@@ -61,6 +61,7 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Setup: func(env *testscript.Env) error {
+			env.Setenv(engineVariable, os.Getenv(engineVariable))
 			for name, value := range vars {
 				env.Setenv(name, value)
 			}

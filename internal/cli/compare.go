@@ -253,7 +253,7 @@ func (m *measuring) run(ctx context.Context, d compare.Design, words []string, s
 	if err := cmd.ParseFlags(append(flags, words...)); err != nil {
 		return nil, err
 	}
-	plan, err := m.app.plan(cmd, f, target{dir: d.Dir, args: m.args}, m.stage)
+	plan, err := m.app.plan(ctx, cmd, f, target{dir: d.Dir, args: m.args}, m.stage)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +281,7 @@ func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subje
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	return loadProgram(ctx, t, h, scratch)
+	return a.loadProgram(ctx, t, h, scratch)
 }
 
 // plotDesigns draws messages against latency, with the limits of the stage.

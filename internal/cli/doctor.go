@@ -83,19 +83,34 @@ func (a *app) examine(ctx context.Context, dir string) []condition {
 
 // examineNative looks at native simulation of a package in dir.
 func (a *app) examineNative(ctx context.Context, name, dir string, race bool) condition {
-	a.err.printf("checking %s; the first time, Go compiles its standard library for it\n", name)
-	_, err := nativeToolchain(ctx, dir, cacheDir(os.TempDir()), race)
+	err := a.examineAgain(ctx, dir, race)
 	var unavailable *solution.UnavailableError
-	var build *solution.BuildError
+	remedy := "--engine wasm simulates as well, and needs nothing of this"
+	if race {
+		remedy = "--engine process finds races in real time; it needs a C compiler as well"
+	}
 	switch {
 	case err == nil:
 		return condition{true, name, "available: the self-test passed", ""}
 	case errors.As(err, &unavailable):
-		return condition{false, name, "not available: " + unavailable.Err.Error(), "--engine wasm simulates as well, and needs nothing of this"}
-	case errors.As(err, &build):
-		return condition{false, name, "not available: the self-test does not build: " + firstLine(build.Output), "--engine wasm simulates as well, and needs nothing of this"}
+		return condition{false, name, "not available: " + unavailable.Err.Error(), remedy}
 	}
 	return condition{false, name, "not available: " + err.Error(), ""}
+}
+
+// examineAgain looks for native simulation. A self-test that failed is run again:
+// what it lacked may be there now.
+func (a *app) examineAgain(ctx context.Context, dir string, race bool) error {
+	_, err := a.nativeToolchain(ctx, dir, race)
+	var failed *selfTestError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if err := os.Remove(failed.kept); err != nil {
+		return err
+	}
+	_, err = a.nativeToolchain(ctx, dir, race)
+	return err
 }
 
 func firstLine(text string) string {

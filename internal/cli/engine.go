@@ -24,9 +24,10 @@ import (
 	"glomers/internal/verdict"
 )
 
-// The values of --engine.
+// The values of --engine. A test that is recorded has one of the last four; in runs
+// of older versions sim stands for wasm.
 const (
-	engineSim       = "sim" // one of the next two; today always engineWasm
+	engineSim       = "sim" // the better one of the next two that is available
 	engineNative    = "native"
 	engineWasm      = "wasm"
 	engineProcess   = "process"
@@ -40,24 +41,67 @@ func simulates(engine string) bool {
 	return engine == engineSim || engine == engineNative || engine == engineWasm
 }
 
-// chooseEngine returns the engine for a target: sim for what can be simulated,
-// unless the user wants another.
-func (t target) chooseEngine(f *testFlags) (string, error) {
+// wanted returns the engine that the flags ask for, engineSim if that is to be
+// found out: a target that can be simulated is, unless the user wants otherwise.
+func (t target) wanted(f *testFlags) (string, error) {
 	switch {
 	case f.Race && (t.bin != "" || t.wasm != ""):
 		return "", errors.New("--race needs a Go package to build; build the executable with go build -race instead")
-	case f.Race && (f.Engine == engineSim || f.Engine == engineWasm):
+	case f.Race && f.Engine == engineWasm:
 		return "", errors.New("--race needs --engine native or process: the race detector does not exist for WebAssembly")
 	case t.bin != "" && simulates(f.Engine):
 		return "", fmt.Errorf("--engine %s cannot run the executable %s; give it a Go package, or a module for wasip1 with --wasm", f.Engine, t.bin)
 	case t.wasm != "" && f.Engine != "" && f.Engine != engineSim && f.Engine != engineWasm:
 		return "", fmt.Errorf("--engine %s cannot run the WebAssembly module %s; --engine sim can", f.Engine, t.wasm)
+	case t.wasm != "":
+		return engineWasm, nil
 	case f.Engine != "":
 		return f.Engine, nil
-	case t.bin != "" || f.Race:
+	case t.bin != "":
 		return engineProcess, nil
 	}
 	return engineSim, nil
+}
+
+// chooseEngine returns the engine for a target. Of the two that simulate it is the
+// native one where that is available.
+func (a *app) chooseEngine(ctx context.Context, t target, f *testFlags) (string, error) {
+	engine, err := t.wanted(f)
+	if err != nil || engine != engineSim {
+		return engine, err
+	}
+	switch name := os.Getenv(engineVariable); name {
+	case "", engineNative:
+	case engineWasm:
+		if !f.Race {
+			return engineWasm, nil
+		}
+	default:
+		return "", fmt.Errorf("%s is %q, expected native or wasm: what simulates Go packages", engineVariable, name)
+	}
+	_, err = a.nativeToolchain(ctx, t.dir, f.Race)
+	var unavailable *solution.UnavailableError
+	switch {
+	case err == nil:
+		return engineNative, nil
+	case !errors.As(err, &unavailable) || f.Yields > 0 || f.Race && f.Engine == engineSim || os.Getenv(engineVariable) == engineNative:
+		return "", err
+	case f.Race:
+		return engineProcess, nil
+	}
+	return engineWasm, nil
+}
+
+// engineVariable names the environment variable that says what --engine sim is.
+const engineVariable = "GLOMERS_ENGINE"
+
+// nameEngine puts the engine that was chosen into the words of the command, so that
+// the command repeats a run elsewhere as well: the engines that simulate have
+// different schedules.
+func (a *app) nameEngine(t target, f *testFlags, engine string) {
+	if t.dir != "" && simulates(engine) && f.Engine != engine {
+		a.words = withFlag(a.words, "engine", engine)
+	}
 }
 
 // subject is a target that is ready to run, any number of times.
@@ -83,7 +127,7 @@ func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*
 		defer note.Stop()
 	}
 	if simulates(h.Engine) {
-		return loadProgram(ctx, t, h, dir)
+		return a.loadProgram(ctx, t, h, dir)
 	}
 	var bin string
 	var err error
@@ -127,11 +171,11 @@ func (s *subject) close() {
 
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
-func loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
-	cache := cacheDir(dir)
+func (a *app) loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
 	if h.Engine == engineNative {
-		return loadNative(ctx, t, h, cache)
+		return a.loadNative(ctx, t, h)
 	}
+	cache := cacheDir(dir)
 	module := t.wasm
 	if module == "" {
 		var err error

@@ -101,7 +101,7 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 	if err != nil {
 		return nil, err
 	}
-	plan, err := a.plan(cmd, f, t, stage)
+	plan, err := a.plan(cmd.Context(), cmd, f, t, stage)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +115,7 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
+	a.nameEngine(t, f, plan[0].Engine)
 	s := &simulation{stage: stage, hard: f.Hard && !reshaped(cmd, "hard")}
 	if s.subject, err = a.prepare(cmd.Context(), t, plan[0].Host, scratch); err != nil {
 		return nil, err
@@ -175,7 +176,7 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, e ex
 		seeds, x.Shard = seeds.In(e.shard), e.shard.String()
 		which += fmt.Sprintf(", shard %v", e.shard)
 	}
-	a.err.printf("%s  %s  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), which, a.err.dim(verdict.Config(&x.Tests[0]).String()))
+	a.err.printf("%s  %s  %s\n", a.err.bold(fmt.Sprintf("stage %s · %s", s.stage.ID, s.stage.Title)), which, a.err.dim(conditions(&x.Tests[0])))
 	bar := newCounter(a.err, int64(min(seeds.Count, math.MaxInt64)))
 	failed := 0
 	x.Outcomes, err = trial.Explore(cmd.Context(), seeds, e.jobs, func(ctx context.Context, seed uint64) (trial.Outcome, error) {

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"glomers/internal/sim/native"
 	"glomers/internal/sim/native/selftest"
@@ -14,8 +16,8 @@ import (
 )
 
 // loadNative builds a target for native simulation.
-func loadNative(ctx context.Context, t target, h spec.Host, cache string) (*subject, error) {
-	toolchain, err := nativeToolchain(ctx, t.dir, cache, h.Race)
+func (a *app) loadNative(ctx context.Context, t target, h spec.Host) (*subject, error) {
+	toolchain, err := a.nativeToolchain(ctx, t.dir, h.Race)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +37,13 @@ func loadNative(ctx context.Context, t target, h spec.Host, cache string) (*subj
 }
 
 // nativeToolchain returns the toolchain that builds the package in dir for native
-// simulation. Before it is used for the first time it must pass the self-test,
-// whose result is kept in the cache. The error is a *solution.UnavailableError if
-// it cannot be used.
-func nativeToolchain(ctx context.Context, dir, cache string, race bool) (*solution.NativeToolchain, error) {
+// simulation, if it passes the self-test. The result of that is kept in the cache.
+// The error is a *solution.UnavailableError if the toolchain cannot be used.
+func (a *app) nativeToolchain(ctx context.Context, dir string, race bool) (*solution.NativeToolchain, error) {
+	cache := cacheDir("")
+	if cache == "" {
+		return nil, &solution.UnavailableError{Dir: dir, Err: errors.New("there is no directory for what it builds; set GLOMERS_CACHE to one that can be written")}
+	}
 	build := filepath.Join(cache, "build")
 	if err := os.MkdirAll(build, 0o777); err != nil {
 		return nil, err
@@ -47,16 +52,51 @@ func nativeToolchain(ctx context.Context, dir, cache string, race bool) (*soluti
 	if err != nil {
 		return nil, err
 	}
-	result := filepath.Join(build, "selftest-"+toolchain.ID+"-"+selftest.ID)
 	if race {
-		result += "-race"
-	}
-	if text, err := os.ReadFile(result); err == nil {
-		if why, failed := strings.CutPrefix(string(text), "failed: "); failed {
-			return nil, &solution.UnavailableError{Dir: dir, Err: fmt.Errorf("the self-test of its toolchain failed: %s", why)}
+		if err := toolchain.CheckRace(ctx); err != nil {
+			return nil, err
 		}
-		return toolchain, nil
 	}
+	result := selfTestResult(build, toolchain, race)
+	text, err := os.ReadFile(result)
+	if err != nil {
+		if text, err = a.selfTest(ctx, toolchain, result, race); err != nil {
+			return nil, err
+		}
+	}
+	if why, failed := strings.CutPrefix(string(text), selfTestFailed); failed {
+		return nil, &solution.UnavailableError{Dir: dir, Err: &selfTestError{why, result}}
+	}
+	return toolchain, nil
+}
+
+// What the file with the result of a self-test says.
+const (
+	selfTestPassed = "passed"
+	selfTestFailed = "failed: " // and the reason
+)
+
+// selfTestResult is the file with the result of the self-test of a toolchain.
+func selfTestResult(dir string, toolchain *solution.NativeToolchain, race bool) string {
+	name := "selftest-" + toolchain.ID + "-" + selftest.ID
+	if race {
+		name += "-race"
+	}
+	return filepath.Join(dir, name)
+}
+
+// selfTest tests a toolchain, keeps the result in a file and returns it. Where
+// several commands begin at the same time, one of them does it for all.
+func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain, result string, race bool) ([]byte, error) {
+	unlock, err := lockedfile.MutexAt(result + ".lock").Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if text, err := os.ReadFile(result); err == nil {
+		return text, nil
+	}
+	a.err.printf("preparing native simulation: Go compiles its standard library, once for each of its versions\n")
 	source, err := os.MkdirTemp("", "glomers-selftest-")
 	if err != nil {
 		return nil, err
@@ -65,24 +105,28 @@ func nativeToolchain(ctx context.Context, dir, cache string, race bool) (*soluti
 	if err := selftest.Write(source); err != nil {
 		return nil, err
 	}
+	text := []byte(selfTestPassed)
 	bin, err := toolchain.Build(ctx, source, race)
-	if err != nil {
+	var build *solution.BuildError
+	switch {
+	case errors.As(err, &build):
+		text = []byte(selfTestFailed + "it does not build: " + firstLine(build.Output))
+	case err != nil:
 		return nil, err
+	default:
+		defer os.Remove(bin)
+		err := selftest.Run(ctx, bin)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			text = []byte(selfTestFailed + err.Error())
+		}
 	}
-	defer os.Remove(bin)
-	verdict := "passed"
-	failed := selftest.Run(ctx, bin)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if failed != nil {
-		verdict = "failed: " + failed.Error()
-	}
-	if err := os.WriteFile(result, []byte(verdict), 0o666); err != nil {
-		return nil, err
-	}
-	if failed != nil {
-		return nil, &solution.UnavailableError{Dir: dir, Err: fmt.Errorf("the self-test of its toolchain failed: %w", failed)}
-	}
-	return toolchain, nil
+	return text, os.WriteFile(result, text, 0o666)
 }
+
+// A selfTestError is a self-test that failed. The result is kept in a file.
+type selfTestError struct{ why, kept string }
+
+func (e *selfTestError) Error() string { return "the self-test of its toolchain failed: " + e.why }

@@ -89,9 +89,9 @@ func (f *testFlags) register(flags *pflag.FlagSet) {
 
 	flags.StringVar(&f.bin, "bin", "", "`path` of an executable that runs a node")
 	flags.StringVar(&f.wasm, "wasm", "", "`path` of a WebAssembly module for wasip1 that is a node, in whatever language")
-	choiceVar(flags, &f.Engine, "engine", "", "", engines, "what hosts the nodes: native or wasm for virtual time, sim for the default of the two, process for real time, or maelstrom for the real Maelstrom (default: sim for Go packages, process for executables)")
+	choiceVar(flags, &f.Engine, "engine", "", "", engines, "what hosts the nodes: native or wasm for virtual time, sim for native where it is available and wasm elsewhere, process for real time, or maelstrom for the real Maelstrom (default: sim for Go packages, process for executables)")
 	flags.DurationVar((*time.Duration)(&f.CPUCost), "cpu-cost", defaultCPUCost, "sim: virtual time that a node needs for each message")
-	flags.Float64Var(&f.Yields, "yields", 0, "native: `probability` with which a goroutine gives way at locks, channels and stdout, and with which a message is read together with the one before")
+	flags.Float64Var(&f.Yields, "yields", 0, "native: `probability` with which a goroutine gives way at locks, channels and stdout, and with which a message is read together with the one before (with --race: 0.1)")
 	flags.IntVar(&f.NodeMemory, "node-memory", wasm.DefaultMemory>>20, "sim: the most memory of a node, in `MiB`")
 	flags.BoolVar(&f.Race, "race", false, "build the Go package with the race detector; a data race fails the test")
 	seedVar(flags, &f.Seed, &f.seeded, "`number` that all random choices follow from (default: a new one)")

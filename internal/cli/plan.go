@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"glomers/internal/nemesis"
 	"glomers/internal/spec"
+	"glomers/internal/verdict"
 	"glomers/stages"
 )
 
@@ -93,11 +95,16 @@ func referenceDir(s stages.Stage) (string, error) {
 	}
 }
 
+// raceYields is the usual --yields of a test with the race detector. Goroutines that
+// come one after the other do not race: reading a message comes after writing the
+// answer to the one before.
+const raceYields = 0.1
+
 // plan turns the flags into the tests that they describe: for a stage all its runs,
 // otherwise one.
-func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) ([]spec.Test, error) {
+func (a *app) plan(ctx context.Context, cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) ([]spec.Test, error) {
 	official := stage != nil && !reshaped(cmd)
-	engine, err := t.chooseEngine(f)
+	engine, err := a.chooseEngine(ctx, t, f)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +146,9 @@ func (a *app) plan(cmd *cobra.Command, f *testFlags, t target, stage *stages.Sta
 		if test.Yields > 0 && engine != engineNative {
 			return nil, fmt.Errorf("--yields needs --engine native, and the engine is %s", engine)
 		}
+		if engine == engineNative && test.Race && !set("yields") {
+			test.Yields = raceYields
+		}
 		if !simulates(engine) {
 			test.CPUCost, test.NodeMemory = 0, 0
 		}
@@ -168,6 +178,11 @@ func checkFaults(faults []string, engine string) error {
 		}
 	}
 	return nil
+}
+
+// conditions says in a line under what a test runs.
+func conditions(t *spec.Test) string {
+	return verdict.Config(t).String() + ", engine " + t.Engine
 }
 
 // needSim reports a test that a command can do with simulated nodes only.

@@ -86,7 +86,7 @@ func (a *app) testStage() *cobra.Command {
 
 // runTests runs the tests that the flags describe and prints the verdicts.
 func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages.Stage) error {
-	plan, err := a.plan(cmd, f, t, stage)
+	plan, err := a.plan(cmd.Context(), cmd, f, t, stage)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,7 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		return err
 	}
 	defer os.RemoveAll(build)
+	a.nameEngine(t, f, plan[0].Engine)
 	subject, err := a.prepare(cmd.Context(), t, plan[0].Host, build)
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if a.follow != nil {
 		a.follow.began(run.Dir)
 	}
-	a.err.printf("%s  seed %d  %s\n", a.err.bold(recorded.Title(t, stage)), t.Seed, a.err.dim(verdict.Config(t).String()))
+	a.err.printf("%s  seed %d  %s\n", a.err.bold(recorded.Title(t, stage)), t.Seed, a.err.dim(conditions(t)))
 	records, end, err := a.record(ctx, o, t, s, run, newProgress(a.err))
 	if err != nil {
 		return nil, a.aborted(err, run, t.Command)

@@ -30,14 +30,15 @@ type BuildError struct {
 func (e *BuildError) Error() string { return fmt.Sprintf("the Go package %s does not build", e.Dir) }
 
 // A TargetError is a Go package that compiles for this system, but not for
-// wasip1, which the simulation runs. Output is what the compiler said.
+// simulated nodes. Output is what the compiler said.
 type TargetError struct {
 	Dir    string
+	Target string // what simulated nodes are
 	Output string
 }
 
 func (e *TargetError) Error() string {
-	return fmt.Sprintf("the Go package %s does not build for wasip1, the system of simulated nodes", e.Dir)
+	return fmt.Sprintf("the Go package %s does not build for %s", e.Dir, e.Target)
 }
 
 // A SpaceError is a build that failed for want of space on a disk. Output is what
@@ -120,7 +121,7 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	if _, err := Build(ctx, dir, scratch, nil); err != nil {
 		return "", err // it builds for no system
 	}
-	return "", &TargetError{dir, failed.Output}
+	return "", &TargetError{dir, "wasip1, the system of simulated nodes", failed.Output}
 }
 
 // build runs go build.

@@ -10,9 +10,11 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
@@ -37,6 +39,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 type NativeToolchain struct {
 	ID    string // differs between versions of Go and of the edits
 	Root  string // of the toolchain
+	dir   string // whose toolchain it is
 	list  string // the file for -overlay
 	env   []string
 	cache string
@@ -49,11 +52,13 @@ func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolcha
 	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
 		return nil, &UnavailableError{dir, err}
 	}
-	in := dir
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		in = filepath.Dir(dir)
+	if err := checkSource(dir); err != nil {
+		return nil, err
 	}
-	root, env, err := goRoot(ctx, in, filepath.Join(cache, "toolchains"))
+	if strings.HasSuffix(dir, ".go") {
+		dir = filepath.Dir(dir)
+	}
+	root, env, err := goRoot(ctx, dir, filepath.Join(cache, "toolchains"))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,7 @@ func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolcha
 	if err != nil {
 		return nil, err
 	}
-	t := &NativeToolchain{Root: root, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
+	t := &NativeToolchain{Root: root, dir: dir, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
 	return t, t.write(files)
 }
 
@@ -100,6 +105,26 @@ func (t *NativeToolchain) write(files map[string][]byte) error {
 	return writeOnce(t.list, text)
 }
 
+// CheckRace reports why programs cannot be built with the race detector. On Linux
+// it is linked with cgo (package runtime/race imports C), so there must be a C
+// compiler, whatever the program itself imports.
+func (t *NativeToolchain) CheckRace(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, goCommand(t.env), "env", "CC")
+	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), t.env...)
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("ask the go command for its C compiler: %w", err)
+	}
+	compiler := strings.Fields(string(out))
+	if len(compiler) == 0 {
+		compiler = []string{"gcc"}
+	}
+	if _, err := exec.LookPath(compiler[0]); err != nil {
+		return &UnavailableError{t.dir, fmt.Errorf("the race detector needs a C compiler and the headers of its C library, because Go links it with cgo, and %s is not here; install it, or set CC", compiler[0])}
+	}
+	return nil
+}
+
 // Build compiles the Go package in dir, or a single Go file, with the race detector or
 // without, and returns the path of the executable. It is kept below the cache.
 func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (string, error) {
@@ -121,7 +146,20 @@ func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (str
 		return "", err
 	}
 	defer unlock()
-	return kept, build(ctx, dir, kept, env, flags...)
+	err = build(ctx, dir, kept, env, flags...)
+	var failed *BuildError
+	if !errors.As(err, &failed) {
+		return kept, err
+	}
+	scratch, err := os.MkdirTemp("", "glomers-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(scratch)
+	if _, err := Build(ctx, dir, scratch, nil); err != nil {
+		return "", err // it does not build anyhow
+	}
+	return "", &TargetError{dir, "native simulation, which has no cgo", failed.Output}
 }
 
 // writeOnce writes a file that may exist with the same content, and may be read

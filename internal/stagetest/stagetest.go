@@ -87,6 +87,7 @@ func params(dir string) testscript.Params {
 			for i, name := range goEnv {
 				env.Setenv(name, values[i])
 			}
+			env.Setenv("GLOMERS_ENGINE", os.Getenv("GLOMERS_ENGINE"))
 			env.Setenv("STAGE", dir)
 			env.Setenv("STORE", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")

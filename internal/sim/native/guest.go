@@ -90,7 +90,8 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	}
 	g.watch.pid = g.cmd.Process.Pid
 	g.program.watchdog.add(&g.watch)
-	g.release = context.AfterFunc(ctx, func() { g.cmd.Process.Kill() })
+	process := g.cmd.Process
+	g.release = context.AfterFunc(ctx, func() { process.Kill() })
 	return g, nil
 }
 
