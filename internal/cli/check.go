@@ -69,7 +69,7 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 			return err
 		}
 	}
-	out := &report{Verdict: judged.Verdict, dir: r.Dir, pages: f.html, test: r.Test, stage: r.Stage, end: judged.End}
+	out := &report{Verdict: judged.Verdict, history: judged.Records.History, dir: r.Dir, pages: f.html, test: r.Test, stage: r.Stage, end: judged.End}
 	if r.Test == nil {
 		out.test = &spec.Test{Workload: judged.Question.Check.Workload}
 		out.judgedBy = judged.From

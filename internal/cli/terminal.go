@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"glomers/checkers"
 	"glomers/checkers/history"
 	"glomers/internal/nodeio"
 	"glomers/internal/runner"
@@ -20,10 +22,13 @@ import (
 // terminal is a stream that people or programs read. Colours appear only where
 // it is a terminal, and not if NO_COLOR is set.
 type terminal struct {
-	w     io.Writer
-	tty   bool
-	color bool
-	mu    sync.Mutex
+	w       io.Writer
+	tty     bool
+	color   bool
+	unicode bool // it shows characters beyond ASCII
+	mu      sync.Mutex
+
+	columns, lines int // 0 to ask the terminal
 }
 
 func newTerminal(w io.Writer) *terminal {
@@ -31,6 +36,7 @@ func newTerminal(w io.Writer) *terminal {
 	if f, ok := w.(*os.File); ok {
 		t.tty = term.IsTerminal(int(f.Fd()))
 	}
+	t.unicode = t.tty && speaksUnicode() && os.Getenv("TERM") != "dumb"
 	t.color = t.tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return t
 }
@@ -100,6 +106,8 @@ type progress struct {
 
 	millions int   // of operations read, as last shown
 	storm    int64 // the messages of a storm, as last shown
+
+	latencies []float64 // seconds, as reported so far
 }
 
 func newProgress(t *terminal) *progress { return &progress{t: t} }
@@ -118,7 +126,8 @@ func (p *progress) update(r runner.Progress) {
 		p.finish()
 		p.bar = progressbar.NewOptions64(max(int64(r.Total), 1),
 			progressbar.OptionSetWriter(p.t.w),
-			progressbar.OptionSetWidth(24),
+			progressbar.OptionSetWidth(barWidth),
+			progressbar.OptionSetTheme(p.t.barTheme()),
 			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionEnableColorCodes(p.t.color),
 			progressbar.OptionThrottle(50*time.Millisecond),
@@ -132,23 +141,50 @@ func (p *progress) update(r runner.Progress) {
 	if p.bar == nil {
 		return
 	}
-	text := fmt.Sprintf("%-15s %5.1fs  %d ops, %d ok", r.Phase, r.Elapsed.Seconds(), r.Invoked, r.OK)
-	if r.Fail > 0 {
-		text += fmt.Sprintf(", %d failed", r.Fail)
-	}
-	if r.Info > 0 {
-		text += fmt.Sprintf(", %d unknown", r.Info)
-	}
-	if storm {
-		text += fmt.Sprintf(", %d messages an operation so far", perOperation)
-	}
-	if r.Faults != "" {
-		text += "  " + r.Faults
-	}
+	columns, _ := p.t.size()
+	text := p.line(r, columns-barWidth-12) // a line that is too long for the terminal would be repeated again and again
 	p.bar.Describe(text)
 	if r.Total > 0 {
 		p.bar.Set64(min(int64(r.Elapsed), int64(r.Total)-1))
 	}
+}
+
+// barWidth is how many columns the bar itself has.
+const barWidth = 24
+
+// barTheme is what the bar is drawn with.
+func (t *terminal) barTheme() progressbar.Theme {
+	if t.unicode {
+		return progressbar.ThemeDefault
+	}
+	return progressbar.ThemeASCII
+}
+
+// line says in so many columns how a run goes: what matters more comes first.
+func (p *progress) line(r runner.Progress, columns int) string {
+	if r.Phase == runner.Running && r.Rate > 0 {
+		p.latencies = append(p.latencies, r.Latency.Seconds())
+	}
+	perOperation, storm := r.Storm()
+	optional := func(wanted bool, format string, args ...any) string {
+		if !wanted {
+			return ""
+		}
+		return fmt.Sprintf(format, args...)
+	}
+	trend := ""
+	if p.t.unicode && len(p.latencies) > 1 {
+		trend = spark(p.latencies[max(0, len(p.latencies)-16):])
+	}
+	return fitting(columns,
+		fmt.Sprintf("%-7s %5.1fs  %d ops, %d ok", r.Phase, r.Elapsed.Seconds(), r.Invoked, r.OK),
+		optional(r.Fail > 0, "%d failed", r.Fail),
+		optional(r.Info > 0, "%d unknown", r.Info),
+		r.Faults,
+		optional(storm, "%d messages an operation so far", perOperation),
+		optional(r.Rate > 0, "%.0f/s", r.Rate),
+		optional(r.Latency > 0, "%s ms", checkers.Figure(math.Round(r.Latency.Seconds()*1e5)/100)),
+		trend)
 }
 
 // clock shows the time that something takes; nothing where there is no terminal.

@@ -160,7 +160,7 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if err != nil {
 		return nil, fmt.Errorf("%w; the run is kept in %s", err, run.Dir)
 	}
-	r := &report{Verdict: v, dir: run.Dir, pages: run.Dir, test: t, stage: stage, end: end}
+	r := &report{Verdict: v, history: records.History, dir: run.Dir, pages: run.Dir, test: t, stage: stage, end: end}
 	if err := store.WriteResults(run.Dir, v.Results, r.extra()); err != nil {
 		return nil, err
 	}

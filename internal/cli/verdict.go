@@ -14,6 +14,7 @@ import (
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
+	"glomers/checkers/history"
 	"glomers/checkers/linkvpage"
 	"glomers/internal/nemesis"
 	"glomers/internal/spec"
@@ -33,6 +34,7 @@ type report struct {
 	end   *store.End
 	notes []string
 
+	history  *history.History   // for the course of the run; nil not to show it
 	judgedBy string             // for a run whose options are not known: what was assumed, and why
 	standing *standing.Standing // after the last run of a stage that was passed, otherwise nil
 }
@@ -84,16 +86,9 @@ func (a *app) print(r *report, asJSON bool) {
 	if r.judgedBy != "" {
 		t.printf("judged by: %s\n", r.judgedBy)
 	}
-	a.printRows(r.Rows(r.test))
-	for _, f := range r.Findings {
-		if f.Source == verdict.Limited || f.Source == verdict.Race {
-			continue // a row or a warning says it
-		}
-		t.printf("\n  %s %s\n", t.bad(f.Kind+":"), f.Summary)
-		for _, d := range f.Details {
-			t.printf("    %s\n", strings.ReplaceAll(d, "\n", "\n    "))
-		}
-	}
+	rows := append(r.Rows(r.test), t.courseRows(r.history)...)
+	a.printRows(rows)
+	a.printFindings(r, len(rows))
 	for _, remark := range r.remarks() {
 		t.printf("\n  %s %s\n", t.warn("note:"), remark)
 	}
@@ -114,6 +109,43 @@ func (a *app) print(r *report, asJSON bool) {
 	}
 	t.printf("\n")
 	a.printPlaces(r)
+}
+
+// around is how many lines a verdict has besides the rows and the findings: remarks,
+// warnings, and where to look next.
+const around = 16
+
+// printFindings prints why a run did not pass. On a terminal, what would push the
+// rows beyond its upper edge is shortened: first the examples, then the sentence.
+func (a *app) printFindings(r *report, rows int) {
+	t := a.out
+	_, room := t.size()
+	room -= rows + around
+	var left []string // kinds of findings for which there is no room
+	printed := 0
+	for _, f := range r.Findings {
+		if f.Source == verdict.Limited || f.Source == verdict.Race {
+			continue // a row or a warning says it
+		}
+		details := ""
+		for _, d := range f.Details {
+			details += "    " + strings.ReplaceAll(d, "\n", "\n    ") + "\n"
+		}
+		if t.tty && printed > 0 { // the first is always told in full
+			if printed+2 > room {
+				left = append(left, f.Kind)
+				continue
+			}
+			if printed+2+strings.Count(details, "\n") > room {
+				details = ""
+			}
+		}
+		t.printf("\n  %s %s\n%s", t.bad(f.Kind+":"), f.Summary, details)
+		printed += 2 + strings.Count(details, "\n")
+	}
+	if len(left) > 0 {
+		t.printf("\n  %s %s   (in full: glomers report %s)\n", t.bad("and:"), strings.Join(left, ", "), r.dir)
+	}
 }
 
 // printJSON prints a verdict for programs.

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"glomers/checkers"
+	"glomers/checkers/history"
+	"glomers/internal/verdict"
+)
+
+// speaksUnicode reports whether the locale has characters beyond ASCII. Windows has no
+// such variables, and its terminals do.
+func speaksUnicode() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := os.Getenv(name); value != "" {
+			value = strings.ToLower(value)
+			return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
+		}
+	}
+	return runtime.GOOS == "windows"
+}
+
+// size returns the columns and lines of a terminal, those of the smallest usual one
+// where it does not tell.
+func (t *terminal) size() (columns, lines int) {
+	if t.columns > 0 {
+		return t.columns, t.lines
+	}
+	if f, ok := t.w.(*os.File); ok {
+		if columns, lines, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && lines > 0 {
+			return columns, lines
+		}
+	}
+	return 80, 24
+}
+
+var sparks = []rune("▁▂▃▄▅▆▇█")
+
+// spark draws values that are at least 0 as small bars, on a logarithmic scale from
+// the least to the most; a negative one is a gap.
+func spark(values []float64) string {
+	low, high := math.Inf(1), 0.0
+	for _, v := range values {
+		if v >= 0 {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	low = max(low, high/1e6)
+	var b strings.Builder
+	for _, v := range values {
+		switch {
+		case v < 0:
+			b.WriteRune(' ')
+		case v <= low || high <= low:
+			b.WriteRune(sparks[0])
+		default:
+			b.WriteRune(sparks[int(math.Round(float64(len(sparks)-1)*math.Log(v/low)/math.Log(high/low)))])
+		}
+	}
+	return b.String()
+}
+
+// course is how the latency went over a run, in slices of equal length.
+type course struct {
+	slice    time.Duration
+	slowest  []float64 // ms, of the operations that succeeded in each slice; negative for none
+	faulty   []bool    // whether a fault was in force in some part of it
+	low      float64   // the least and the most of the above
+	high     float64
+	disturbs bool // a fault was ever in force
+}
+
+// courseOf divides a history into so many slices; nil if nothing succeeded in it.
+func courseOf(h *history.History, slices int) *course {
+	var end time.Duration
+	for i := range h.Ops {
+		end = max(end, h.Ops[i].Time)
+	}
+	c := &course{slice: end/time.Duration(slices) + 1, slowest: make([]float64, slices), faulty: make([]bool, slices), low: math.Inf(1), high: -1}
+	for i := range c.slowest {
+		c.slowest[i] = -1
+	}
+	var inForce []string
+	since := 0 // the slice in which the first of those in force began
+	mark := func(to int) {
+		for ; since <= to; since++ {
+			c.faulty[since] = true
+		}
+	}
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		at := int(op.Time / c.slice)
+		if !op.Client() {
+			before := len(inForce)
+			inForce = withFault(inForce, op.F)
+			switch {
+			case before == 0 && len(inForce) > 0:
+				since, c.disturbs = at, true
+			case before > 0 && len(inForce) == 0:
+				mark(at)
+			}
+			continue
+		}
+		begin := h.Invocation(op)
+		if op.Type != history.OK || begin == nil {
+			continue
+		}
+		ms := max((op.Time-begin.Time).Seconds()*1000, 0)
+		c.slowest[at] = max(c.slowest[at], ms)
+	}
+	if len(inForce) > 0 {
+		mark(slices - 1)
+	}
+	for _, v := range c.slowest {
+		if v >= 0 {
+			c.low, c.high = min(c.low, v), max(c.high, v)
+		}
+	}
+	if c.high < 0 {
+		return nil
+	}
+	return c
+}
+
+// withFault returns the faults in force after an operation of the nemesis.
+func withFault(inForce []string, f string) []string {
+	verb, fault, _ := strings.Cut(f, "-")
+	at := slices.Index(inForce, fault)
+	switch {
+	case verb == "start" && at < 0:
+		return append(inForce, fault)
+	case verb == "stop" && at >= 0:
+		return slices.Delete(inForce, at, at+1)
+	}
+	return inForce
+}
+
+// courseRows show the course of a run where the terminal can.
+func (t *terminal) courseRows(h *history.History) []verdict.Row {
+	columns, _ := t.size()
+	if !t.tty || !t.unicode || h == nil || columns < 80 {
+		return nil
+	}
+	c := courseOf(h, min(40, columns-70))
+	if c == nil || c.low == c.high { // nothing to see
+		return nil
+	}
+	text := func(ms float64) string { return checkers.Figure(math.Round(ms*100) / 100) }
+	rows := []verdict.Row{{Name: "slowest over time", Value: spark(c.slowest), Limit: fmt.Sprintf("%s to %s ms in slices of %.1f s", text(c.low), text(c.high), c.slice.Seconds()), State: verdict.Figure}}
+	if c.disturbs {
+		var b strings.Builder
+		for _, faulty := range c.faulty {
+			b.WriteRune(map[bool]rune{false: '·', true: '━'}[faulty])
+		}
+		rows = append(rows, verdict.Row{Name: "faults in force", Value: b.String(), State: verdict.Figure})
+	}
+	return rows
+}
+
+// fitting joins the parts that fit so many columns: each that does not is left out.
+func fitting(columns int, parts ...string) string {
+	text := ""
+	for _, part := range parts {
+		switch {
+		case part == "":
+		case text == "":
+			text = part
+		case len([]rune(text))+2+len([]rune(part)) <= columns:
+			text += "  " + part
+		}
+	}
+	return text
+}
