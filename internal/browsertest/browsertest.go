@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -153,10 +154,22 @@ func (p *Page) Do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Wait waits until an expression of JavaScript is true.
+// gone matches the errors of an expression whose page is left while it is asked.
+var gone = regexp.MustCompile(`Cannot find context|context was destroyed|target navigated`)
+
+// Wait waits until an expression of JavaScript is true, also one of a page that a
+// click on this one leads to.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
-	if _, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+	const patience = 20 * time.Second
+	for deadline := time.Now().Add(patience); ; {
+		_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience)))
+		switch {
+		case err == nil:
+			return
+		case gone.MatchString(err.Error()) && p.ctx.Err() == nil && time.Now().Before(deadline):
+			continue // the page in which it was asked has gone
+		}
 		p.t.Fatalf("%s did not become true: %v; errors of the page: %q", expression, err, p.Errors())
 	}
 }

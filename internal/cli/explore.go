@@ -230,6 +230,7 @@ func (a *app) reportExploration(x *trial.Exploration, o output) error {
 		known = &h
 	}
 	missing := x.Missing()
+	a.leavePage(explorationPage(x, summary, len(missing) > 0, commandLine(a.words), o.store), o.store)
 	if o.json {
 		return x.Encode(a.out.w, newDetails(summary, missing, known))
 	}

@@ -12,6 +12,7 @@
 //	    node-logs/n1.log           what each node printed on stderr
 //	    node-logs/n1.files/        what a simulated node wrote to files
 //	store/latest, store/WORKLOAD/latest   links to the newest run
+//	store/explore/TIME/explore.html       what an exploration came to, and as explore.json
 //	store/hard-mode/STAGE-PROGRAM.json    the seeds of hard mode that a program was tried with (see HardMode)
 package store
 
@@ -51,6 +52,9 @@ const (
 	NodeLogs    = "node-logs"
 )
 
+// timeName is the form of the names of directories.
+const timeName = "20060102T150405.000-0700"
+
 // Run is a run that is being written.
 type Run struct {
 	Dir string
@@ -83,7 +87,7 @@ func Create(root string, t *spec.Test) (*Run, error) {
 	}
 	// Two runs may start within a millisecond: the later one takes the next.
 	for at := t.Start; ; at = at.Add(time.Millisecond) {
-		r.Dir = filepath.Join(base, at.Format("20060102T150405.000-0700"))
+		r.Dir = filepath.Join(base, at.Format(timeName))
 		err := os.Mkdir(r.Dir, 0o777)
 		if err == nil {
 			break

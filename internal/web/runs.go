@@ -115,6 +115,9 @@ func (a *archive) list() ([]*run, error) {
 			return nil, err
 		}
 		for _, w := range workloads {
+			if root == "." && w == store.Explorations {
+				continue
+			}
 			names, err := a.dirs(path.Join(root, w))
 			if err != nil {
 				continue // not a directory of runs

@@ -70,6 +70,7 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 	data := struct {
 		frame
 		Runs         []*run
+		Explored     []exploration
 		Found, Total int
 		Filter       filter
 		Stages       []stages.Stage
@@ -78,6 +79,9 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 		Newer, Older string
 		Outcomes     []string
 	}{frame: s.frame("Runs", "runs"), Found: len(all), Total: total, Filter: f, Stages: stages.All(), Engines: engines, Number: number, Last: last, Outcomes: []string{pass, fail, unknown}}
+	if data.Explored, err = s.archive.explorations(10); err != nil {
+		return err
+	}
 	data.Runs = all[(number-1)*perPage : min(number*perPage, len(all))]
 	if number > 1 {
 		data.Newer = pageURL(number - 1)

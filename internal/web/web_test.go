@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"glomers/internal/report"
 )
 
 // fakeRunner does what a test tells it to.
@@ -54,6 +56,8 @@ func newSite(t *testing.T) *site {
 	s.write(runID+"/results.edn", `{:passed false, :valid? false, :criteria [{:title "messages per operation" :limit 30.0 :figure 31.5 :met? false}] :stats {:count 12}}`)
 	s.write(runID+"/node-logs/n0.log", "hello\n")
 	s.write(runID+"/history.edn", "{:type :invoke}\n")
+	s.write("explore/20260102T030405.000+0000/explore.json", `{"title":"explored","last":9,"runs":10,"passed":8,"failures":[{"kind":"lost","seed":4,"report":"../../`+runID+`/report.html"},`+
+		`{"kind":"<b>evil</b>","report":"javascript:alert(1)"}],"figures":[{"name":"<script>alert(1)</script>","values":[1,2]}]}`)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -153,24 +157,25 @@ func (s *site) token() string {
 func TestPages(t *testing.T) {
 	s := newSite(t)
 	for path, want := range map[string]string{
-		"/":                                     "0 of 14</strong> stages passed",
-		"/stages/3c":                            "Stage 3c: Broadcast on a network that loses messages",
-		"/stages/6c":                            "There is no program to run here",
-		"/runs":                                 "1 of 1 runs",
-		"/runs?verdict=pass":                    "No run is like that",
-		"/runs?engine=native":                   "1 of 1 runs",
-		"/runs?stage=3d":                        "0 of 1 runs",
-		"/reports/" + runID:                     "the report of " + runID,
-		"/runs?from=2026-01-03":                 "0 of 1 runs",
-		"/runs?page=99999":                      "1 of 1 runs",
-		"/runs/" + runID:                        "messages per operation &lt; 30",
-		"/files/" + runID + "/node-logs/n0.log": "hello",
-		"/docs":                                 `href="/docs/concepts"`,
-		"/docs/concepts":                        "<h1",
-		"/source/stages/1-echo/main.go":         "package main",
-		"/source/stages/3c-broadcast/lost.svg":  "<svg",
-		"/assets/style.css":                     ":root",
-		"/assets/live.js":                       "EventSource",
+		"/":                                      "0 of 14</strong> stages passed",
+		"/stages/3c":                             "Stage 3c: Broadcast on a network that loses messages",
+		"/stages/6c":                             "There is no program to run here",
+		"/runs":                                  "1 of 1 runs",
+		"/runs?verdict=pass":                     "No run is like that",
+		"/runs?engine=native":                    "1 of 1 runs",
+		"/runs?stage=3d":                         "0 of 1 runs",
+		"/reports/" + runID:                      "the report of " + runID,
+		"/explorations/20260102T030405.000+0000": `href="/reports/broadcast/20260102T030405.000`,
+		"/runs?from=2026-01-03":                  "0 of 1 runs",
+		"/runs?page=99999":                       "1 of 1 runs",
+		"/runs/" + runID:                         "messages per operation &lt; 30",
+		"/files/" + runID + "/node-logs/n0.log":  "hello",
+		"/docs":                                  `href="/docs/concepts"`,
+		"/docs/concepts":                         "<h1",
+		"/source/stages/1-echo/main.go":          "package main",
+		"/source/stages/3c-broadcast/lost.svg":   "<svg",
+		"/assets/style.css":                      ":root",
+		"/assets/live.js":                        "EventSource",
 		"/compare?run=" + url.QueryEscape(runID) + "&run=" + url.QueryEscape(runID): "Two runs side by side",
 	} {
 		a := s.get(path)
@@ -347,6 +352,7 @@ func TestHeaders(t *testing.T) {
 		{"/runs/nothing", "text/html; charset=utf-8", policy},
 		{"/stages/3c", "text/html; charset=utf-8", policy},
 		{"/assets/live.js", "text/javascript; charset=utf-8", policy},
+		{"/explorations/20260102T030405.000+0000", "text/html; charset=utf-8", report.ExplorationPolicy() + "; frame-ancestors 'none'; sandbox"},
 		{"/reports/" + runID, "text/html; charset=utf-8", reportPolicy()},
 		{"/files/" + runID + "/report.html", "text/plain; charset=utf-8", picturePolicy},
 		{"/files/" + runID + "/evil.html", "text/plain; charset=utf-8", picturePolicy},
@@ -364,7 +370,7 @@ func TestHeaders(t *testing.T) {
 		if !strings.HasPrefix(c.policy, "default-src 'none';") || !strings.Contains(c.policy, "frame-ancestors 'none'") {
 			t.Errorf("the policy %q lets something in, or a frame around", c.policy)
 		}
-		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin", "Access-Control-Allow-Origin": ""} {
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin", "Access-Control-Allow-Origin": ""} {
 			if got := a.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, expected %q", c.path, name, got, want)
 			}
@@ -455,6 +461,9 @@ func TestHostile(t *testing.T) {
 		if strings.Contains(a.body, "<script>alert") || strings.Contains(a.body, "<img src=x") {
 			t.Errorf("%s shows markup of the store as markup", path)
 		}
+	}
+	if a := s.get("/explorations/20260102T030405.000+0000"); strings.Contains(a.body, "javascript:") || strings.Contains(a.body, "<b>evil") || strings.Contains(a.body, "<script") {
+		t.Error("the page of an exploration shows markup of the store as markup")
 	}
 	if a := s.get("/runs/" + id); a.StatusCode != 200 || !strings.Contains(a.body, "&lt;script&gt;alert(1)") {
 		t.Errorf("the page of the run: status %d, expected 200 and the markup as text", a.StatusCode)
