@@ -116,14 +116,16 @@ func (s Stage) Best(r Record) (best Medal, earned bool, next []string) {
 }
 
 // efficient has the limits for silver and gold. Gold is near the bounds that the
-// write-ups of the stages derive.
+// write-ups of the stages derive. In stage 4 that is the bound of designs that
+// survive the hard mode, 0.53, and what it takes to gossip; the rest of the margin
+// is for the share of additions, which differs from run to run.
 var efficient = map[string]struct{ silver, gold []Criterion }{
 	"2":  {[]Criterion{msgsPerOp(1)}, []Criterion{msgsPerOp(0.001)}},
 	"3b": {[]Criterion{msgsPerOp(5)}, []Criterion{msgsPerOp(3)}},
 	"3c": {[]Criterion{msgsPerOp(12)}, []Criterion{msgsPerOp(6)}},
 	"3d": {broadcastLimits(15, 400, 600), broadcastLimits(4, 350, 450)},
 	"3e": {broadcastLimits(3, 1000, 2000), broadcastLimits(0.6, 1000, 2000)},
-	"4":  {[]Criterion{msgsPerOp(4)}, []Criterion{msgsPerOp(0.6)}},
+	"4":  {[]Criterion{msgsPerOp(4)}, []Criterion{msgsPerOp(0.65)}},
 	"5b": {[]Criterion{msgsPerOp(8)}, []Criterion{msgsPerOp(3.2)}},
 	"5c": {[]Criterion{msgsPerOp(1.6)}, []Criterion{msgsPerOp(0.8)}},
 	"6b": {[]Criterion{msgsPerOp(1.8)}, []Criterion{msgsPerOp(0.6)}},

@@ -139,13 +139,13 @@ var catalogue = []Stage{
 		Goal:  "Count on three nodes with the sequentially consistent store seq-kv as their memory.",
 		Flags: flags("--node-count 3 --time-limit 20 --rate 100 --nemesis partition"),
 		Hint:  "seq-kv may answer a read from the past. What kind of request can it not answer from the past?",
-		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause,kill,clock --nemesis-interval 3"), "The store outlives the nodes: a node that comes back reads its own total before it counts on."},
+		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause,kill,clock --nemesis-interval 3"), "The store outlives the nodes. An addition that is written there before it is acknowledged survives, and a node that comes back reads its total before it goes on counting."},
 	}, {
 		ID: "5a", Dir: "5a-kafka", Title: "Single-Node Kafka-Style Log", Workload: "kafka",
 		Goal:  "Keep append-only logs with offsets and committed offsets on one node.",
 		Flags: flags("--node-count 1 --concurrency 2n --time-limit 20 --rate 1000"),
 		Hint:  "Two sends to one key must not get the same offset, and a poll returns messages without a gap.",
-		Hard:  Hard{flags("--nemesis pause --nemesis-interval 3 --rate 200"), "A client that gives up may have sent its message all the same; offsets stay dense."},
+		Hard:  Hard{flags("--nemesis pause --nemesis-interval 3 --rate 200"), "A client gives up on a node that stands still, but its message is in the log all the same, at an offset of its own."},
 	}, {
 		ID: "5b", Dir: "5b-kafka", Title: "Multi-Node Kafka-Style Log", Workload: "kafka",
 		Goal:  "Keep the logs on two nodes with the linearizable store lin-kv as their memory.",
@@ -157,7 +157,7 @@ var catalogue = []Stage{
 		Goal:  "Keep the logs on two nodes with far fewer messages and less delay than in 5b.",
 		Flags: flags("--node-count 2 --concurrency 2n --time-limit 20 --rate 1000"),
 		Hint:  "If one node owns a key, nobody needs to be asked for its next offset.",
-		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause --nemesis-interval 3 --rate 200"), "Only the owner of a key hands out its offsets; who cannot reach it says so."},
+		Hard:  Hard{flags("--nemesis partition,loss,reorder,slow,pause --nemesis-interval 3 --rate 200"), "Only the owner of a key hands out its offsets. A send that cannot reach it waits, and is repeated under a number by which the owner recognizes it."},
 	}, {
 		ID: "6a", Dir: "6a-txn", Title: "Single-Node, Totally-Available Transactions", Workload: "txn-rw-register",
 		Goal:  "Execute transactions of reads and writes on one node.",

@@ -14,8 +14,8 @@
 // if another node owns its key, which with n nodes happens (n-1)/n of the time. With
 // two nodes and half of the operations sends: 0.5 messages an operation, less where
 // sends share a batch. While a partition lasts, sends to the other side wait, and
-// polls return what the copy has. Logs live in memory: a node that restarts has
-// lost its keys.
+// polls return what the copy has. Logs live in memory: a node that is killed loses
+// the logs of its keys and begins again at offset 0, and so do the copies.
 package main
 
 import (
@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"log"
+	"maps"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ const (
 
 	// A partition leaves thousands of entries to copy, and Maelstrom's library reads
 	// lines of 64 KiB at most.
-	answerLimit = 1000 // entries
+	batchLimit = 1000 // entries
 )
 
 // entry is a message of a key. A node's entries are those of all the keys that it
@@ -49,20 +50,23 @@ type entry struct {
 // batch is what a node asks of another one.
 type batch struct {
 	Type    string         `json:"type"`
-	Number  int            `json:"number"`
+	Number  int            `json:"number"`  // counts up, from the time at which the sender was started
 	Sends   []entry        `json:"sends"`   // to keys that the receiver owns
 	Commits map[string]int `json:"commits"` // offsets that rose
 	Have    int            `json:"have"`    // how many of the receiver's entries the sender has
+	Life    int            `json:"life"`    // in which the receiver took those entries; 0 if not known
 }
 
 type batchOK struct {
 	Type    string  `json:"type"`
 	Offsets []int   `json:"offsets"` // one for each of the sends
 	Entries []entry `json:"entries"` // those that the sender lacks
+	Life    int     `json:"life"`    // of the node that answers
 }
 
 type server struct {
 	node *maelstrom.Node
+	life int // when this node was started: each life of a node has entries of its own
 
 	mu        sync.Mutex
 	logs      map[string][]int // by key: own logs, and prefixes of others'
@@ -80,7 +84,8 @@ type peer struct {
 	answers []chan int     // where the offsets of the sends go
 	commits map[string]int // that it has not heard of
 	stale   bool           // somebody polled keys of the peer since the last batch
-	have    int
+	have    int            // how many of its entries this node has,
+	life    int            // taken in which life of the peer
 
 	// As a node that forwards sends to this one:
 	number  int   // of its last batch
@@ -88,7 +93,7 @@ type peer struct {
 }
 
 func main() {
-	s := &server{node: maelstrom.NewNode(), logs: map[string][]int{}, committed: map[string]int{}}
+	s := &server{node: maelstrom.NewNode(), life: now(), logs: map[string][]int{}, committed: map[string]int{}}
 	s.node.Handle("init", s.init)
 	s.node.Handle("send", s.send)
 	s.node.Handle("poll", s.poll)
@@ -99,6 +104,8 @@ func main() {
 		log.Fatal(err)
 	}
 }
+
+func now() int { return int(time.Now().UnixMicro()) }
 
 func (s *server) init(maelstrom.Message) error {
 	s.mu.Lock()
@@ -160,7 +167,7 @@ func (s *server) appendOwn(e entry) int {
 // with the next sends or after an interval.
 func (s *server) exchange(id string, p *peer) {
 	tick := time.Tick(interval)
-	for number := 1; ; number++ {
+	for number := now(); ; number++ {
 		select {
 		case <-p.wake:
 		case <-tick:
@@ -170,9 +177,10 @@ func (s *server) exchange(id string, p *peer) {
 			s.mu.Unlock()
 			continue
 		}
-		b := batch{"batch", number, p.sends, p.commits, p.have}
-		answers := p.answers
-		p.sends, p.answers, p.commits, p.stale = nil, nil, map[string]int{}, false
+		n := min(len(p.sends), batchLimit)
+		b := batch{"batch", number, p.sends[:n], p.commits, p.have, p.life}
+		answers := p.answers[:n]
+		p.sends, p.answers, p.commits, p.stale = p.sends[n:], p.answers[n:], map[string]int{}, false
 		s.mu.Unlock()
 
 		answer, err := s.ask(id, b)
@@ -181,11 +189,15 @@ func (s *server) exchange(id string, p *peer) {
 		}
 
 		s.mu.Lock()
+		if answer.Life != p.life { // the peer was killed, and its logs begin again
+			maps.DeleteFunc(s.logs, func(key string, _ []int) bool { return s.owner(key) == id })
+			p.have, p.life = 0, answer.Life
+		}
 		for _, e := range answer.Entries {
 			s.logs[e.Key] = append(s.logs[e.Key], e.Msg)
 		}
 		p.have += len(answer.Entries)
-		p.stale = p.stale || len(answer.Entries) == answerLimit // there is more
+		p.stale = p.stale || len(answer.Entries) == batchLimit // there is more
 		s.mu.Unlock()
 		for i, offset := range answer.Offsets {
 			answers[i] <- offset
@@ -224,7 +236,10 @@ func (s *server) receive(msg maelstrom.Message) error {
 			s.raise(key, offset)
 		}
 	}
-	answer := batchOK{"batch_ok", p.offsets, s.own[b.Have:min(b.Have+answerLimit, len(s.own))]}
+	if b.Life != s.life {
+		b.Have = 0
+	}
+	answer := batchOK{"batch_ok", p.offsets, s.own[b.Have:min(b.Have+batchLimit, len(s.own))], s.life}
 	s.mu.Unlock()
 	return s.node.Reply(msg, answer)
 }

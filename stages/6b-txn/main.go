@@ -91,7 +91,7 @@ type peer struct {
 	inFlight map[int]version // the batch under way, nil if there is none
 	number   int             // of that batch, or of the last one
 	sent     time.Time       // when that batch was last sent
-	received int             // the highest number of a batch from the peer
+	received int             // the number of the last batch from the peer
 	owed     bool            // that number is not acknowledged yet
 }
 
@@ -216,7 +216,7 @@ func (s *server) receive(msg maelstrom.Message) error {
 		}
 	}
 	if b.Number > 0 {
-		p.received, p.owed = max(p.received, b.Number), true
+		p.received, p.owed = b.Number, true
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ const (
 
 	// A partition leaves thousands of commits to send, and Maelstrom's library reads
 	// lines of 64 KiB at most.
-	batchLimit = 300 // commits
+	batchLimit = 500 // writes
 )
 
 // op is one micro-operation of a transaction: ["r", key, null] or ["w", key, value].
@@ -98,7 +98,7 @@ type peer struct {
 	inFlight int       // how many of pending are in the batch under way
 	number   int       // of that batch, or of the last one
 	sent     time.Time // when that batch was last sent
-	received int       // the highest number of a batch from the peer
+	received int       // the number of the last batch from the peer
 	owed     bool      // that number is not acknowledged yet
 }
 
@@ -188,7 +188,9 @@ func (p *peer) next() (batch, bool) {
 		b.Number, b.Commits, p.sent = p.number, p.pending[:p.inFlight], time.Now()
 	case p.inFlight == 0 && len(p.pending) > 0:
 		p.number++
-		p.inFlight = min(len(p.pending), batchLimit)
+		for writes := 0; p.inFlight < len(p.pending) && writes < batchLimit; p.inFlight++ {
+			writes += len(p.pending[p.inFlight].Writes)
+		}
 		b.Number, b.Commits, p.sent = p.number, p.pending[:p.inFlight], time.Now()
 	case !p.owed:
 		return b, false
@@ -216,7 +218,7 @@ func (s *server) receive(msg maelstrom.Message) error {
 		s.apply(c)
 	}
 	if b.Number > 0 {
-		p.received, p.owed = max(p.received, b.Number), true
+		p.received, p.owed = b.Number, true
 	}
 	return nil
 }

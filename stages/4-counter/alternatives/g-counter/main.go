@@ -9,9 +9,11 @@
 //
 // What it costs: three nodes send twelve messages a second at most, 0.12 an
 // operation at 100 a second, and less with a longer interval: the cost does not
-// depend on the load. The price: an addition is acknowledged while only one node
-// knows it. If that node is killed before it gossips, the addition is lost, which
-// is why this design fails the hard mode. A message is as long as there are nodes.
+// depend on the load. A message has an entry for every node. The price: an addition
+// is acknowledged while only one node knows it. If that node is killed before it
+// gossips, the addition is lost; and when it comes back, it counts from 0 until it
+// hears its own total from another node, so that what it takes meanwhile is lost as
+// well. That is why this design fails the hard mode.
 package main
 
 import (

@@ -29,7 +29,7 @@ import (
 
 const (
 	timeout   = time.Second // of a request to another node or to lin-kv
-	pollLimit = 100         // messages of a key that a poll returns at most
+	pollLimit = 2000        // messages that an owner returns at most: Maelstrom's library reads lines of 64 KiB at most
 )
 
 type server struct {
@@ -268,14 +268,16 @@ func (s *server) poll(msg maelstrom.Message) error {
 // read returns messages of keys that this node owns.
 func (s *server) read(offsets map[string]int) (messages, error) {
 	msgs := messages{}
+	room := pollLimit
 	for key, from := range offsets {
 		t, err := s.topic(key)
 		if err != nil {
 			return nil, err
 		}
 		t.mu.Lock()
-		for offset := from; offset < min(from+pollLimit, len(t.msgs)); offset++ {
+		for offset := from; offset < len(t.msgs) && room > 0; offset++ {
 			msgs[key] = append(msgs[key], [2]int{offset, t.msgs[offset]})
+			room--
 		}
 		t.mu.Unlock()
 	}

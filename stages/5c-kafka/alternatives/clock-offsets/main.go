@@ -76,7 +76,7 @@ type peer struct {
 	next     batch
 	inFlight *batch
 	sent     time.Time
-	received int  // the highest number of a batch from the peer
+	received int  // the number of the last batch from the peer
 	owed     bool // that number is not acknowledged yet
 }
 
@@ -210,7 +210,7 @@ func (s *server) receive(msg maelstrom.Message) error {
 		s.committed[key] = max(s.committed[key], offset)
 	}
 	if b.Number > 0 {
-		p.received, p.owed = max(p.received, b.Number), true
+		p.received, p.owed = b.Number, true
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ import (
 
 const (
 	timeout   = time.Second // of a request to another node
-	pollLimit = 100         // messages of a key that a poll returns at most
+	pollLimit = 2000        // messages that an owner returns at most: Maelstrom's library reads lines of 64 KiB at most
 )
 
 type server struct {
@@ -135,9 +135,11 @@ func (s *server) read(offsets map[string]int) messages {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	msgs := messages{}
+	room := pollLimit
 	for key, from := range offsets {
-		for offset := from; offset < min(from+pollLimit, len(s.logs[key])); offset++ {
+		for offset := from; offset < len(s.logs[key]) && room > 0; offset++ {
 			msgs[key] = append(msgs[key], [2]int{offset, s.logs[key][offset]})
+			room--
 		}
 	}
 	return msgs

@@ -4,7 +4,7 @@
 // What executes one at a time is serializable, and since every transaction executes
 // between its request and its answer, strictly so. A forwarded transaction is not
 // repeated when the answer does not come, because it may have been executed: its
-// outcome is open.
+// outcome is open. Should the network repeat it, the leader knows it by its id.
 //
 // What it costs: two messages for each transaction of a client at another node, 1 an
 // operation with two nodes, and one more trip for those clients. And availability:
@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -44,12 +45,13 @@ func (o op) MarshalJSON() ([]byte, error) {
 type server struct {
 	node *maelstrom.Node
 
-	mu    sync.Mutex
-	store map[int]*int
+	mu       sync.Mutex
+	store    map[int]*int
+	executed map[string]bool // ids of transactions that other nodes forwarded
 }
 
 func main() {
-	s := &server{node: maelstrom.NewNode(), store: map[int]*int{}}
+	s := &server{node: maelstrom.NewNode(), store: map[int]*int{}, executed: map[string]bool{}}
 	s.node.Handle("txn", s.txn)
 	if err := s.node.Run(); err != nil {
 		log.Fatal(err)
@@ -58,7 +60,8 @@ func main() {
 
 func (s *server) txn(msg maelstrom.Message) error {
 	var body struct {
-		Txn []op `json:"txn"`
+		Txn []op   `json:"txn"`
+		ID  string `json:"id"` // if another node forwards it
 	}
 	if err := json.Unmarshal(msg.Body, &body); err != nil {
 		return err
@@ -66,17 +69,28 @@ func (s *server) txn(msg maelstrom.Message) error {
 	if leader := s.node.NodeIDs()[0]; s.node.ID() != leader {
 		return s.forward(leader, msg, body.Txn)
 	}
+	if body.ID != "" && s.isRepeated(body.ID) {
+		return nil
+	}
 	if err := s.execute(body.Txn); err != nil {
 		return err
 	}
 	return s.node.Reply(msg, map[string]any{"type": "txn_ok", "txn": body.Txn})
 }
 
+func (s *server) isRepeated(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repeated := s.executed[id]
+	s.executed[id] = true
+	return repeated
+}
+
 // forward has the leader execute a transaction.
 func (s *server) forward(leader string, msg maelstrom.Message, txn []op) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	answer, err := s.node.SyncRPC(ctx, leader, map[string]any{"type": "txn", "txn": txn})
+	answer, err := s.node.SyncRPC(ctx, leader, map[string]any{"type": "txn", "txn": txn, "id": fmt.Sprintf("%x", rand.Uint64())})
 	if err != nil {
 		return err
 	}

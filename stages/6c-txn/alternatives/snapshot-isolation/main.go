@@ -34,7 +34,7 @@ const (
 	interval = 20 * time.Millisecond // between batches of commits to the same node
 
 	// Maelstrom's library reads lines of 64 KiB at most, and a partition leaves more.
-	batchLimit = 300 // commits
+	batchLimit = 1000 // writes
 )
 
 // op is one micro-operation of a transaction: ["r", key, null] or ["w", key, value].
@@ -177,7 +177,7 @@ func (s *server) commit(msg maelstrom.Message) error {
 	}
 	s.mu.Lock()
 	committed := s.decide(body.Snapshot, body.Writes)
-	answer := decision{"commit_ok", committed, s.commits[body.Snapshot:min(body.Snapshot+batchLimit, len(s.commits))]}
+	answer := decision{"commit_ok", committed, s.after(body.Snapshot)}
 	s.mu.Unlock()
 	return s.node.Reply(msg, answer)
 }
@@ -206,12 +206,23 @@ func (s *server) apply(n int, commits []writes) {
 	}
 }
 
+// after returns commits after the first n, as many as fit into a message. A leader
+// that was killed may have fewer than n.
+func (s *server) after(n int) []writes {
+	first := min(n, len(s.commits))
+	end := first
+	for writes := 0; end < len(s.commits) && writes < batchLimit; end++ {
+		writes += len(s.commits[end])
+	}
+	return s.commits[first:end]
+}
+
 // replicateTo keeps sending a node the commits that it has not acknowledged.
 func (s *server) replicateTo(id string) {
 	acknowledged := 0
 	for range time.Tick(interval) {
 		s.mu.Lock()
-		commits := s.commits[acknowledged:min(acknowledged+batchLimit, len(s.commits))]
+		commits := s.after(acknowledged)
 		s.mu.Unlock()
 		if len(commits) == 0 {
 			continue
