@@ -349,9 +349,6 @@ func (a *app) testWords() []string {
 func repeatOutcome(words []string, o *trial.Outcome) string {
 	for _, option := range o.Options {
 		words = withFlag(words, option.Name, option.Value)
-		if option.Name == "yields" {
-			words = withFlag(words, "engine", engineNative)
-		}
 	}
 	return repeat(words, o.Seed)
 }
