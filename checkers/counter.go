@@ -51,7 +51,7 @@ func Counter(h *history.History, o Options) (*CounterResult, error) {
 	}
 	r := &CounterResult{FinalReads: []int64{}, Acceptable: acceptable}
 	who := namesOf(o)
-	var details []string
+	var wrong evidence
 	tried := false
 	for i := range h.Ops {
 		op := &h.Ops[i]
@@ -69,7 +69,7 @@ func Counter(h *history.History, o Options) (*CounterResult, error) {
 		r.FinalReads = append(r.FinalReads, value)
 		if !contains(acceptable, value) {
 			r.Errors = append(r.Errors, op)
-			details = append(details, fmt.Sprintf("%s read %d at %.3f s", who.process(op.Process), value, op.Time.Seconds()))
+			wrong.add(fmt.Sprintf("%s read %d at %.3f s", who.process(op.Process), value, op.Time.Seconds()), nil, op)
 		}
 	}
 	var ranges []string
@@ -81,11 +81,8 @@ func Counter(h *history.History, o Options) (*CounterResult, error) {
 	switch {
 	case len(r.Errors) > 0:
 		r.Valid = Invalid
-		r.Findings = []Finding{{
-			Check:   "final-reads",
-			Summary: fmt.Sprintf("%d of %s not a possible sum; possible: %s", len(r.Errors), count(len(r.FinalReads), "final read is", "final reads are"), possible),
-			Details: firstFew(details),
-		}}
+		r.Findings = []Finding{wrong.finding("final-reads",
+			fmt.Sprintf("%d of %s not a possible sum; possible: %s", len(r.Errors), count(len(r.FinalReads), "final read is", "final reads are"), possible))}
 	case !tried:
 		r.Findings = []Finding{{Check: "no-final-read", Summary: "the history has no final read, so nothing can be said about the value of the counter"}}
 	default:

@@ -31,7 +31,7 @@ func Echo(h *history.History, o Options) (*EchoResult, error) {
 	r := &EchoResult{}
 	who := namesOf(o)
 	requests := 0
-	var details []string
+	var wrong evidence
 	for i := range h.Ops {
 		invoke := &h.Ops[i]
 		if invoke.Type != history.Invoke || !invoke.Client() {
@@ -50,15 +50,15 @@ func Echo(h *history.History, o Options) (*EchoResult, error) {
 		}
 		if !edn.Equal(invoke.Value, echo) {
 			r.Errors = append(r.Errors, EchoError{invoke.Value, answer})
-			details = append(details, fmt.Sprintf("at %.3f s %s sent %s and got %s",
-				invoke.Time.Seconds(), who.process(invoke.Process), edn.Brief(invoke.Value, shown), answerText(done)))
+			wrong.add(fmt.Sprintf("at %.3f s %s sent %s and got %s",
+				invoke.Time.Seconds(), who.process(invoke.Process), edn.Brief(invoke.Value, shown), answerText(done)), nil, invoke, done)
 		}
 	}
-	r.Summary = count(len(details), "wrong answer", "wrong answers")
+	r.Summary = count(len(wrong.details), "wrong answer", "wrong answers")
 	switch {
-	case len(details) > 0:
+	case len(wrong.details) > 0:
 		r.Valid = Invalid
-		r.Findings = []Finding{{Check: "echo", Summary: count(len(details), "answer was", "answers were") + " not the echo of what was sent", Details: firstFew(details)}}
+		r.Findings = []Finding{wrong.finding("echo", count(len(wrong.details), "answer was", "answers were")+" not the echo of what was sent")}
 	case requests > 0:
 		r.Valid = Valid
 	}

@@ -44,9 +44,10 @@ type KafkaAnomalies struct {
 
 // KafkaAnomaly is one contradiction.
 type KafkaAnomaly struct {
-	Fields edn.Map // in the form of Jepsen's results
-	Text   string  // an explanation for people
-	rank   int     // of the anomalies of one kind, those with the highest are shown
+	Fields edn.Map       // in the form of Jepsen's results
+	Text   string        // an explanation for people
+	proof  []*history.Op // where Fields do not hold the operations
+	rank   int           // of the anomalies of one kind, those with the highest are shown
 }
 
 // Unseen are acknowledged messages that nobody polled until the end.
@@ -54,7 +55,7 @@ type Unseen struct {
 	Time     time.Duration // of the last acknowledgement, since the start of the run
 	Counts   edn.Map       // key → number of messages
 	Messages edn.Map       // key → the messages, at most 32
-	details  []string
+	evidence evidence
 }
 
 // MarshalEDN returns the map that results.edn shows.
@@ -140,11 +141,7 @@ func (k *kafkaHistory) result(found kafkaAnomalies, unseen *Unseen) *KafkaResult
 	}
 	if unseen != nil {
 		r.ErrorTypes = append(r.ErrorTypes, "unseen")
-		r.Findings = append(r.Findings, Finding{
-			Check:   "unseen",
-			Summary: count(len(unseen.Counts), "key has", "keys have") + " acknowledged messages that nobody ever polled",
-			Details: firstFew(unseen.details),
-		})
+		r.Findings = append(r.Findings, unseen.evidence.finding("unseen", count(len(unseen.Counts), "key has", "keys have")+" acknowledged messages that nobody ever polled"))
 	}
 	for _, f := range r.Findings {
 		r.BadErrorTypes = append(r.BadErrorTypes, f.Check)
@@ -152,8 +149,8 @@ func (k *kafkaHistory) result(found kafkaAnomalies, unseen *Unseen) *KafkaResult
 	switch {
 	case len(r.Findings) > 0:
 		r.Valid = Invalid
-	case len(k.invented) > 0:
-		r.Findings = []Finding{{Check: "invented", Summary: count(len(k.invented), "polled message was", "polled messages were") + " sent by nobody", Details: firstFew(k.invented)}}
+	case len(k.invented.details) > 0:
+		r.Findings = []Finding{k.invented.finding("invented", count(len(k.invented.details), "polled message was", "polled messages were")+" sent by nobody")}
 	case k.sent == 0 && k.polled == 0:
 		r.Findings = []Finding{{Check: "unused", Summary: "no message was sent and none was polled, so nothing can be said"}}
 	default:
@@ -186,16 +183,15 @@ func kafkaFinding(name string, list []KafkaAnomaly) Finding {
 	if !ok {
 		words = [2]string{"cycle of dependencies between operations", "cycles of dependencies between operations"}
 	}
-	f := Finding{Check: name, Summary: count(len(list), words[0], words[1])}
-	if key, ok := list[0].Fields.Get(edn.Keyword("key")); ok {
-		f.About = []any{key}
-	}
-	var details []string
+	var e evidence
 	for _, a := range list {
-		details = append(details, a.Text)
+		e.add(a.Text, nil, a.proof...)
 	}
-	f.Details = firstFew(details)
-	return f
+	e.about = keyIn(list[0].Fields)
+	if e.proof == nil {
+		e.proof = operationsIn(list[0].Fields)
+	}
+	return e.finding(name, count(len(list), words[0], words[1]))
 }
 
 // infoCauses returns the distinct errors of operations with unknown outcome.
@@ -217,6 +213,7 @@ func (k *kafkaHistory) infoCauses() []any {
 func (k *kafkaHistory) unseen() *Unseen {
 	u := &Unseen{}
 	missing := map[*kafkaLog][]any{}
+	sent := map[*kafkaLog]*history.Op{} // the first send of them
 	for i := range k.ops {
 		o := &k.ops[i]
 		if o.op.Type != history.OK {
@@ -226,6 +223,9 @@ func (k *kafkaHistory) unseen() *Unseen {
 		for _, s := range o.sends {
 			if m := &s.log.messages[s.msg]; !m.okRead && m.writer == o {
 				missing[s.log] = append(missing[s.log], m.value)
+				if sent[s.log] == nil {
+					sent[s.log] = o.op
+				}
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func (k *kafkaHistory) unseen() *Unseen {
 		edn.Sort(values)
 		u.Counts = append(u.Counts, edn.Entry{Key: l.key, Value: int64(len(values))})
 		u.Messages = append(u.Messages, edn.Entry{Key: l.key, Value: edn.List(values[:min(32, len(values))])})
-		u.details = append(u.details, fmt.Sprintf("key %s: %s", edn.Brief(l.key, shown), listOf(values)))
+		u.evidence.add(fmt.Sprintf("key %s: %s", edn.Brief(l.key, shown), listOf(values)), l.key, sent[l])
 	}
 	edn.SortMap(u.Counts)
 	edn.SortMap(u.Messages)

@@ -22,7 +22,7 @@ func (k *kafkaHistory) duplicates() (found []KafkaAnomaly) {
 			if offsets := count[int32(msg)]; len(offsets) > 1 {
 				value := l.messages[msg].value
 				found = append(found, KafkaAnomaly{
-					Fields: ednMap("key", l.key, "value", value, "count", int64(len(offsets)), "offsets", offsets), rank: -len(offsets),
+					Fields: ednMap("key", l.key, "value", value, "count", int64(len(offsets)), "offsets", offsets), rank: -len(offsets), proof: l.messages[msg].operations(),
 					Text: fmt.Sprintf("key %s: message %s is at the offsets %s", edn.Brief(l.key, shown), edn.Brief(value, shown), edn.Brief(offsets, shown)),
 				})
 			}
@@ -36,12 +36,14 @@ func (k *kafkaHistory) inconsistentOffsets() (found []KafkaAnomaly) {
 		for i, offset := range l.offsets {
 			if at := l.at[offset]; len(at) > 1 {
 				values := edn.Set{}
+				var proof []*history.Op
 				for _, msg := range at {
+					proof = append(proof, l.messages[msg].operations()...)
 					values = append(values, l.messages[msg].value)
 				}
 				edn.Sort(values)
 				found = append(found, KafkaAnomaly{
-					Fields: ednMap("key", l.key, "offset", offset, "index", int64(i), "values", values), rank: -len(at),
+					Fields: ednMap("key", l.key, "offset", offset, "index", int64(i), "values", values), rank: -len(at), proof: proof,
 					Text: fmt.Sprintf("key %s: offset %d has the messages %s", edn.Brief(l.key, shown), offset, strings.Trim(edn.Brief(values, shown), "#{}")),
 				})
 			}
@@ -120,6 +122,17 @@ func (k *kafkaHistory) lostWrites() (found []KafkaAnomaly) {
 		}
 	}
 	return found
+}
+
+// operations returns the send of a message and the first poll that returned it, as far
+// as they are known.
+func (m *kafkaMessage) operations() (ops []*history.Op) {
+	for _, o := range []*kafkaOp{m.writer, m.reader} {
+		if o != nil {
+			ops = append(ops, o.op)
+		}
+	}
+	return ops
 }
 
 // step returns how many positions of the log lie from message a to message b, 1 if

@@ -18,7 +18,7 @@ type kafkaHistory struct {
 	who      names
 	sent     int // messages that were acknowledged
 	polled   int // messages that polls returned, repetitions included
-	invented []string
+	invented evidence
 }
 
 type kafkaOp struct {
@@ -128,7 +128,7 @@ func newKafkaHistory(h *history.History, who names) (*kafkaHistory, error) {
 	for _, l := range k.keys {
 		for i := range l.messages {
 			if m := &l.messages[i]; m.writer == nil && m.reader != nil {
-				k.invented = append(k.invented, fmt.Sprintf("%s polled %s of key %s", k.who.op(m.reader.op), edn.Brief(m.value, shown), edn.Brief(l.key, shown)))
+				k.invented.add(fmt.Sprintf("%s polled %s of key %s", k.who.op(m.reader.op), edn.Brief(m.value, shown), edn.Brief(l.key, shown)), l.key, m.reader.op)
 			}
 		}
 	}

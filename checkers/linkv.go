@@ -190,8 +190,10 @@ func (k *LinKVKey) explain(longest []int, who names) Finding {
 		fmt.Sprintf("%d of them can be ordered, which leaves the value %s; but then nothing explains that %s was answered %s, begun at %.3f s and ended at %.3f s",
 			len(longest), edn.Brief(state, shown), who.process(stuck.Invocation.Process), stuck, stuck.Invocation.Time.Seconds(), stuck.Completion.Time.Seconds()),
 	}
+	f.Proof = []int{stuck.Completion.Index}
 	for _, i := range longest[max(0, len(longest)-4):] {
 		o := &k.Operations[i]
+		f.Proof = append(f.Proof, o.Invocation.Index)
 		f.Details = append(f.Details, fmt.Sprintf("before it: %s by %s, begun at %.3f s", o, who.process(o.Invocation.Process), o.Invocation.Time.Seconds()))
 	}
 	return f

@@ -19,6 +19,7 @@ type SetFullResult struct {
 	NeverRead       []any      // ascending
 	Stale           []any      // stable ones that were missing from a read after they were known, ascending
 	WorstStale      []Element  // at most eight, the highest latency first
+	Median          *Element   // the first stable one that took as long as the median; nil if none is stable
 	StableLatencies *Quantiles // of the stable elements, in whole milliseconds; nil for none
 	LostLatencies   *Quantiles // of the lost elements, in whole milliseconds; nil for none
 }
@@ -102,16 +103,16 @@ func SetFull(h *history.History, add string, o Options) (*SetFullResult, error) 
 		return nil, err
 	}
 	r := &SetFullResult{AttemptCount: len(s.elements), Lost: []any{}, NeverRead: []any{}, Stale: []any{}}
-	var stale []Element
+	var stable, stale []Element
 	var stableLatencies, lostLatencies []time.Duration
-	var lost []string
-	var proof []int // the read that lacks the first lost element
+	var lost evidence
 	slices.SortStableFunc(s.elements, func(a, b setElement) int { return edn.Compare(a.value, b.value) })
 	for i := range s.elements {
 		e := s.fate(&s.elements[i])
 		switch e.Outcome {
 		case Stable:
 			r.StableCount++
+			stable = append(stable, e)
 			stableLatencies = append(stableLatencies, e.Latency)
 			if e.Latency > 0 {
 				stale = append(stale, e)
@@ -120,10 +121,7 @@ func SetFull(h *history.History, add string, o Options) (*SetFullResult, error) 
 		case Lost:
 			r.Lost = append(r.Lost, e.Value)
 			lostLatencies = append(lostLatencies, e.Latency)
-			if lost == nil {
-				proof = []int{h.Completion(e.LastAbsent).Index}
-			}
-			lost = append(lost, explainLost(h, e, namesOf(o)))
+			lost.add(explainLost(h, e, namesOf(o)), e.Value, h.Completion(e.LastAbsent))
 		case NeverRead:
 			r.NeverRead = append(r.NeverRead, e.Value)
 		}
@@ -132,22 +130,34 @@ func SetFull(h *history.History, add string, o Options) (*SetFullResult, error) 
 	slices.Reverse(stale) // of equal latencies, Jepsen shows the largest element first
 	r.WorstStale = stale[:min(len(stale), 8)]
 	r.StableLatencies = QuantilesOf(stableLatencies)
+	r.Median = medianOf(stable)
 	r.LostLatencies = QuantilesOf(lostLatencies)
 
 	r.Summary = fmt.Sprintf("%s: %d stable, %d lost, %d never read", count(r.AttemptCount, "value", "values"), r.StableCount, len(r.Lost), len(r.NeverRead))
 	switch {
 	case len(r.Lost) > 0:
 		r.Valid = Invalid
-		r.Findings = []Finding{{
-			Check: "lost", Summary: fmt.Sprintf("%d of %s lost", len(r.Lost), count(r.AttemptCount, "value was", "values were")),
-			Details: firstFew(lost), About: []any{r.Lost[0]}, Proof: proof,
-		}}
+		r.Findings = []Finding{lost.finding("lost", fmt.Sprintf("%d of %s lost", len(r.Lost), count(r.AttemptCount, "value was", "values were")))}
 	case r.StableCount == 0:
 		r.Findings = []Finding{{Check: "stable", Summary: "no value was ever read after it was added, so nothing can be said"}}
 	default:
 		r.Valid = Valid
 	}
 	return r, nil
+}
+
+// medianOf returns the first element that took as long as the median; nil for none.
+func medianOf(stable []Element) *Element {
+	if len(stable) == 0 {
+		return nil
+	}
+	latencies := make([]time.Duration, len(stable))
+	for i, e := range stable {
+		latencies[i] = e.Latency
+	}
+	slices.Sort(latencies)
+	median := latencies[len(latencies)/2]
+	return &stable[slices.IndexFunc(stable, func(e Element) bool { return e.Latency == median })]
 }
 
 // setHistory indexes a history by element so that the fate of each is found

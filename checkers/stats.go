@@ -40,6 +40,7 @@ type Stats struct {
 	ByF ByF `json:"by-f"`
 
 	errors map[errorKind]*errorCount
+	first  map[string]int // the index of the first completion of each function that was not ok
 }
 
 // errorKind is what errors have in common that differ in their words only, such as
@@ -85,7 +86,7 @@ func (b ByF) MarshalEDN() any {
 // succeeded makes the run invalid, except for kafka's crash, which never can. If
 // nothing completed the verdict is Unknown, where Jepsen's is true.
 func StatsOf(h *history.History) Stats {
-	s := Stats{ByF: ByF{}, errors: map[errorKind]*errorCount{}}
+	s := Stats{ByF: ByF{}, errors: map[errorKind]*errorCount{}, first: map[string]int{}}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Type == history.Invoke || !op.Client() {
@@ -96,6 +97,9 @@ func StatsOf(h *history.History) Stats {
 			s.ByF[op.F] = &Counts{}
 		}
 		s.ByF[op.F].add(op.Type)
+		if _, known := s.first[op.F]; !known && op.Type != history.OK {
+			s.first[op.F] = op.Index
+		}
 		if op.Error != nil {
 			s.addError(op)
 		}
@@ -129,6 +133,7 @@ func (s *Stats) findings() []Finding {
 				Check:   "stats",
 				Summary: fmt.Sprintf("no %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
 				Details: s.errorsOf(f),
+				Proof:   []int{s.first[f]},
 			})
 		}
 	}
@@ -177,6 +182,8 @@ type AvailabilityResult struct {
 
 	Stalled        time.Duration `json:"-"` // for how long the runner itself made no progress, see history.RunnerStall
 	WithoutCrashes float32       `json:"-"` // OKFraction, leaving out kafka's crash operations, which never succeed
+
+	first *history.Op // the first completion that was not ok, crashes aside; nil if there is none
 }
 
 // Availability compares the fraction of the invoked operations that succeeded
@@ -186,6 +193,7 @@ type AvailabilityResult struct {
 func Availability(h *history.History, least *float64) AvailabilityResult {
 	ok, invoked, crashes := 0, 0, 0
 	stalled := time.Duration(0)
+	var first *history.Op
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if !op.Client() && op.F == history.RunnerStall {
@@ -200,9 +208,13 @@ func Availability(h *history.History, least *float64) AvailabilityResult {
 			if op.F == "crash" {
 				crashes++
 			}
+		case history.Fail, history.Info:
+			if first == nil && op.Client() && op.F != "crash" {
+				first = op
+			}
 		}
 	}
-	r := AvailabilityResult{Valid: Valid, OKFraction: 1, WithoutCrashes: 1, Stalled: stalled}
+	r := AvailabilityResult{Valid: Valid, OKFraction: 1, WithoutCrashes: 1, Stalled: stalled, first: first}
 	if invoked > 0 {
 		r.OKFraction = float32(float64(ok) / float64(invoked))
 	}
@@ -235,6 +247,9 @@ func (r AvailabilityResult) findings(least *float64) []Finding {
 	}
 	if r.Stalled > 0 {
 		f.Summary += fmt.Sprintf("; but the runner itself made no progress for %v, so this may not be the nodes' fault: run the test again", r.Stalled)
+	}
+	if r.first != nil {
+		f.Proof = []int{r.first.Index}
 	}
 	return []Finding{f}
 }

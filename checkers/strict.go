@@ -56,18 +56,11 @@ type strict struct {
 	skipped  []SkippedCheck
 }
 
-// report adds a finding if there are details. The summary begins with their
-// number.
-func (s *strict) report(check, one, many string, details []string, about ...any) {
-	s.prove(check, one, many, details, about, nil)
-}
-
-// prove is report with the operations that prove the first detail; see Finding.
-func (s *strict) prove(check, one, many string, details []string, about []any, proof []int) {
-	if len(details) > 0 {
-		s.findings = append(s.findings, Finding{
-			Check: check, Summary: count(len(details), one, many), Details: firstFew(details), About: about, Proof: proof,
-		})
+// report adds a finding if there is evidence. The summary begins with the number of
+// examples.
+func (s *strict) report(check, one, many string, e evidence) {
+	if n := len(e.details); n > 0 {
+		s.findings = append(s.findings, e.finding(check, count(n, one, many)))
 	}
 }
 
@@ -128,11 +121,23 @@ func (s *strict) everyNodeRead(reads map[string]*history.Op, tried bool) {
 		s.skip(s.tooEarly(), "no-final-read")
 		return
 	}
-	var missing []string
+	var missing evidence
 	for _, n := range s.nodes {
 		if reads["node "+n] == nil {
-			missing = append(missing, fmt.Sprintf("node %s answered no read after the last update", n))
+			missing.add(fmt.Sprintf("node %s answered no read after the last update", n), nil, s.lastUnanswered(n))
 		}
 	}
 	s.report("no-final-read", "node has no final read", "nodes have no final read", missing)
+}
+
+// lastUnanswered returns how the last read of a node ended that did not succeed; nil
+// if there is none.
+func (s *strict) lastUnanswered(node string) *history.Op {
+	for i := len(s.h.Ops) - 1; i >= 0; i-- {
+		op := &s.h.Ops[i]
+		if op.Client() && op.F == "read" && (op.Type == history.Fail || op.Type == history.Info) && s.node(op.Process) == node {
+			return op
+		}
+	}
+	return nil
 }

@@ -51,14 +51,14 @@ func (s *strict) unseenFromANode(k *kafkaHistory) {
 			}
 		}
 	}
-	var unseen []string
+	var unseen evidence
 	for _, n := range s.nodes {
 		for i := range k.ops {
 			o := &k.ops[i]
 			for _, send := range o.sends {
 				if o.op.Type == history.OK && !seen[n][message{send.log, send.msg}] {
-					unseen = append(unseen, fmt.Sprintf("key %s: message %s was acknowledged to %s, and no poll of node %s ever returned it",
-						edn.Brief(send.log.key, shown), edn.Brief(send.log.messages[send.msg].value, shown), s.names.op(o.op), n))
+					unseen.add(fmt.Sprintf("key %s: message %s was acknowledged to %s, and no poll of node %s ever returned it",
+						edn.Brief(send.log.key, shown), edn.Brief(send.log.messages[send.msg].value, shown), s.names.op(o.op), n), send.log.key, o.op)
 				}
 			}
 		}
@@ -87,7 +87,7 @@ func polledFromTheBeginning(h *history.History) bool {
 func (s *strict) kafkaCommits(k *kafkaHistory) error {
 	committed := map[*kafkaLog][]commit{}
 	bounds := highestOffsets(s.h, k)
-	var forgotten, beyond []string
+	var forgotten, beyond evidence
 	asked := false
 	for i := range s.h.Ops {
 		op := &s.h.Ops[i]
@@ -114,12 +114,12 @@ func (s *strict) kafkaCommits(k *kafkaHistory) error {
 				offset = -1
 			}
 			if c := settledCommit(committed[l], s.h.Invocation(op), s.settle); c != nil && offset < c.offset {
-				forgotten = append(forgotten, fmt.Sprintf("key %s: %s committed offset %d at %.3f s, but %s answered at %.3f s that %s is committed", edn.Brief(l.key, shown),
-					s.process(c.op.Process), c.offset, c.op.Time.Seconds(), s.replica(op), op.Time.Seconds(), orNothing(offset)))
+				forgotten.add(fmt.Sprintf("key %s: %s committed offset %d at %.3f s, but %s answered at %.3f s that %s is committed", edn.Brief(l.key, shown),
+					s.process(c.op.Process), c.offset, c.op.Time.Seconds(), s.replica(op), op.Time.Seconds(), orNothing(offset)), l.key, c.op, op)
 			}
 			if bound, ok := bounds[l]; ok && offset > bound {
-				beyond = append(beyond, fmt.Sprintf("key %s: %s answered at %.3f s that offset %d is committed, but the highest that was ever sent is %s", edn.Brief(l.key, shown),
-					s.replica(op), op.Time.Seconds(), offset, orNothing(bound)))
+				beyond.add(fmt.Sprintf("key %s: %s answered at %.3f s that offset %d is committed, but the highest that was ever sent is %s", edn.Brief(l.key, shown),
+					s.replica(op), op.Time.Seconds(), offset, orNothing(bound)), l.key, op)
 			}
 		}
 	}

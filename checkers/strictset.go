@@ -14,7 +14,7 @@ import (
 func (s *strict) set(add string) error {
 	attempted := map[any]bool{}
 	var known []*history.Op // acknowledgements
-	var duplicates, invented []string
+	var duplicates, invented evidence
 	for i := range s.h.Ops {
 		op := &s.h.Ops[i]
 		switch {
@@ -32,10 +32,10 @@ func (s *strict) set(add string) error {
 			for _, v := range values {
 				key := mapKey(v)
 				if times[key]++; times[key] == 2 {
-					duplicates = append(duplicates, fmt.Sprintf("the read of %s has %s more than once", s.names.op(op), edn.Brief(v, shown)))
+					duplicates.add(fmt.Sprintf("the read of %s has %s more than once", s.names.op(op), edn.Brief(v, shown)), v, op)
 				}
 				if !attempted[key] {
-					invented = append(invented, fmt.Sprintf("the read of %s has %s, which nobody had sent", s.names.op(op), edn.Brief(v, shown)))
+					invented.add(fmt.Sprintf("the read of %s has %s, which nobody had sent", s.names.op(op), edn.Brief(v, shown)), v, op)
 				}
 			}
 		}
@@ -54,9 +54,7 @@ func (s *strict) set(add string) error {
 // notEverywhere reports acknowledged values that the final read of some node
 // lacks.
 func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op) {
-	var missing []string
-	var about []any // the first value that is missing
-	var proof []int // the read that lacks it
+	var missing evidence
 	for _, node := range slices.Sorted(maps.Keys(reads)) {
 		values, _ := sequence(reads[node].Value)
 		present := map[any]bool{}
@@ -67,14 +65,11 @@ func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op
 			if present[mapKey(add.Value)] {
 				continue
 			}
-			if about == nil {
-				about, proof = []any{add.Value}, []int{reads[node].Index}
-			}
-			missing = append(missing, fmt.Sprintf("%s was acknowledged to %s, and the final read of %s at %.3f s lacks it",
-				edn.Brief(add.Value, shown), s.names.op(add), node, reads[node].Time.Seconds()))
+			missing.add(fmt.Sprintf("%s was acknowledged to %s, and the final read of %s at %.3f s lacks it",
+				edn.Brief(add.Value, shown), s.names.op(add), node, reads[node].Time.Seconds()), add.Value, reads[node])
 		}
 	}
-	s.prove("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing, about, proof)
+	s.report("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing)
 }
 
 // counter checks the counters: a final read from every node, and no read outside
@@ -83,7 +78,7 @@ func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op
 func (s *strict) counter(growOnly bool) error {
 	low, high := int64(0), int64(0) // the sums of the negative and the positive additions that were attempted
 	answers := map[string][]counterAnswer{}
-	var outside, shrunk []string
+	var outside, shrunk evidence
 	for i := range s.h.Ops {
 		op := &s.h.Ops[i]
 		switch {
@@ -100,11 +95,11 @@ func (s *strict) counter(growOnly bool) error {
 				return &ShapeError{*op, "an integer, the value of the counter"}
 			}
 			if value < low || value > high {
-				outside = append(outside, fmt.Sprintf("%s read %d at %.3f s, when the sum was somewhere from %d to %d", s.process(op.Process), value, op.Time.Seconds(), low, high))
+				outside.add(fmt.Sprintf("%s read %d at %.3f s, when the sum was somewhere from %d to %d", s.process(op.Process), value, op.Time.Seconds(), low, high), nil, op)
 			}
 			node, began := s.replica(op), s.h.Invocation(op).Index
 			if before := highestBefore(answers[node], began); growOnly && before != nil && value < before.value {
-				shrunk = append(shrunk, fmt.Sprintf("%s answered %d at %.3f s and %d at %.3f s", node, before.value, before.op.Time.Seconds(), value, op.Time.Seconds()))
+				shrunk.add(fmt.Sprintf("%s answered %d at %.3f s and %d at %.3f s", node, before.value, before.op.Time.Seconds(), value, op.Time.Seconds()), nil, before.op, op)
 			}
 			answers[node] = mostRecent(answers[node], counterAnswer{op, value}, began)
 		}

@@ -29,7 +29,7 @@ func (s *strict) registers() error {
 	found := func(name string) bool { return slices.Contains(official.AnomalyTypes, name) }
 	both := slices.Concat(txns, finals)
 	if !found("internal") {
-		s.report("internal", "transaction does not see its own write", "transactions do not see their own writes", texts(ownWrites(both, s.names)))
+		s.report("internal", "transaction does not see its own write", "transactions do not see their own writes", evidenceOf(ownWrites(both, s.names)))
 	}
 	s.inventedValues(both, func(m mop) []any {
 		if m.value == nil {
@@ -70,7 +70,7 @@ func (s *strict) registers() error {
 		return edges
 	})
 	if !found("cyclic-versions") {
-		s.report("cyclic-versions", "key ends with a version that was overwritten", "keys end with versions that were overwritten", texts(cyclic))
+		s.report("cyclic-versions", "key ends with a version that was overwritten", "keys end with versions that were overwritten", evidenceOf(cyclic))
 	}
 	r.link()
 	switch additionalEdges(models) {
@@ -87,7 +87,7 @@ func (s *strict) registers() error {
 			s.skip("the search for cycles was given up after much work", cycles)
 		case bad[name] && !found(name):
 			words := anomalyWords[baseName(name)] + ", seen with the final versions"
-			s.report(name, "× "+words, "× "+words, texts(revealed[name]))
+			s.report(name, "× "+words, "× "+words, evidenceOf(revealed[name]))
 		}
 	}
 	return nil
@@ -139,11 +139,11 @@ func (s *strict) lists() error {
 			present[idOf(m.key, e)] = true
 		}
 	})
-	var lost []string
+	var lost evidence
 	for _, t := range txns {
 		for _, m := range t.mops {
 			if t.op.Type == history.OK && m.write && read[mapKey(m.key)] && !present[idOf(m.key, m.value)] {
-				lost = append(lost, fmt.Sprintf("key %s: the append of %s was acknowledged to %s, and no final read has it", edn.Brief(m.key, shown), edn.Brief(m.value, shown), s.names.op(t.op)))
+				lost.add(fmt.Sprintf("key %s: the append of %s was acknowledged to %s, and no final read has it", edn.Brief(m.key, shown), edn.Brief(m.value, shown), s.names.op(t.op)), m.key, t.op)
 			}
 		}
 	}
@@ -216,11 +216,11 @@ func writtenValues(txns []txn) map[valueID]bool {
 // inventedValues finds reads of values that no transaction ever tried to write.
 func (s *strict) inventedValues(txns []txn, values func(mop) []any) {
 	written := writtenValues(txns)
-	var invented []string
+	var invented evidence
 	reads(txns, func(t txn, m mop) {
 		for _, v := range values(m) {
 			if !written[idOf(m.key, v)] {
-				invented = append(invented, fmt.Sprintf("key %s: %s read %s, which nobody wrote", edn.Brief(m.key, shown), s.names.op(t.op), edn.Brief(v, shown)))
+				invented.add(fmt.Sprintf("key %s: %s read %s, which nobody wrote", edn.Brief(m.key, shown), s.names.op(t.op), edn.Brief(v, shown)), m.key, t.op)
 			}
 		}
 	})
@@ -231,23 +231,24 @@ func (s *strict) inventedValues(txns []txn, values func(mop) []any) {
 type finalVersion struct {
 	value any
 	node  string
+	read  *history.Op
 }
 
 // finalVersions returns the value of each key on which all final reads agree, and
 // describes those on which they do not.
-func (s *strict) finalVersions(finals []txn) (final map[any]finalVersion, diverged []string) {
+func (s *strict) finalVersions(finals []txn) (final map[any]finalVersion, diverged evidence) {
 	final = map[any]finalVersion{}
 	differs := map[any]bool{}
 	reads(finals, func(t txn, m mop) {
 		key, node := mapKey(m.key), s.replica(t.op)
 		first, ok := final[key]
 		if !ok {
-			final[key] = finalVersion{m.value, node}
+			final[key] = finalVersion{m.value, node, t.op}
 			return
 		}
 		if !edn.Equal(first.value, m.value) && !differs[key] {
 			differs[key] = true
-			diverged = append(diverged, fmt.Sprintf("key %s: %s ends with %s, %s with %s", edn.Brief(m.key, shown), first.node, edn.Brief(first.value, shown), node, edn.Brief(m.value, shown)))
+			diverged.add(fmt.Sprintf("key %s: %s ends with %s, %s with %s", edn.Brief(m.key, shown), first.node, edn.Brief(first.value, shown), node, edn.Brief(m.value, shown)), m.key, first.read, t.op)
 		}
 	})
 	maps.DeleteFunc(final, func(key any, _ finalVersion) bool { return differs[key] })
@@ -256,7 +257,7 @@ func (s *strict) finalVersions(finals []txn) (final map[any]finalVersion, diverg
 
 // lostAtTheEnd finds keys that were written, and end as if they never had been.
 func (s *strict) lostAtTheEnd(txns []txn, final map[any]finalVersion) {
-	var lost []string
+	var lost evidence
 	reported := map[any]bool{}
 	for _, t := range txns {
 		for _, m := range t.mops {
@@ -264,7 +265,7 @@ func (s *strict) lostAtTheEnd(txns []txn, final map[any]finalVersion) {
 			v, ok := final[key]
 			if t.op.Type == history.OK && m.write && ok && v.value == nil && !reported[key] {
 				reported[key] = true
-				lost = append(lost, fmt.Sprintf("key %s: the write of %s was acknowledged to %s, but all nodes end with nil", edn.Brief(m.key, shown), edn.Brief(m.value, shown), s.names.op(t.op)))
+				lost.add(fmt.Sprintf("key %s: the write of %s was acknowledged to %s, but all nodes end with nil", edn.Brief(m.key, shown), edn.Brief(m.value, shown), s.names.op(t.op)), m.key, t.op, v.read)
 			}
 		}
 	}

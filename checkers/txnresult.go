@@ -114,7 +114,8 @@ func judge(found anomalies, models []string, transactions int) *TxnResult {
 		list := found[name]
 		r.AnomalyTypes = append(r.AnomalyTypes, name)
 		r.Anomalies = append(r.Anomalies, TxnAnomalies{name, len(list), list[:min(len(list), shownExamples)]})
-		r.Findings = append(r.Findings, Finding{Check: name, Summary: anomalySummary(name, len(list)), Details: firstFew(texts(list))})
+		e := evidenceOf(list)
+		r.Findings = append(r.Findings, e.finding(name, anomalySummary(name, len(list))))
 	}
 	if r.Valid == Valid {
 		r.Summary += ", allowed under " + joinAnd(models) + notLookedFor(models)

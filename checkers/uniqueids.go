@@ -50,7 +50,7 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 	}
 	ids := map[any]*id{}
 	var order []*id
-	var details []string
+	var duplicated evidence
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.F != "generate" || !op.Client() {
@@ -69,8 +69,8 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 				order = append(order, seen)
 			}
 			if seen.count++; seen.count == 2 {
-				details = append(details, fmt.Sprintf("%s got %s at %.3f s, %s got it again at %.3f s", who.process(seen.first.Process),
-					edn.Brief(op.Value, shown), seen.first.Time.Seconds(), who.process(op.Process), op.Time.Seconds()))
+				duplicated.add(fmt.Sprintf("%s got %s at %.3f s, %s got it again at %.3f s", who.process(seen.first.Process),
+					edn.Brief(op.Value, shown), seen.first.Time.Seconds(), who.process(op.Process), op.Time.Seconds()), op.Value, seen.first, op)
 			}
 		}
 	}
@@ -91,12 +91,12 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 	switch {
 	case r.DuplicatedCount > 0:
 		r.Valid = Invalid
-		details = firstFew(details)
+		f := duplicated.finding("duplicated", count(r.DuplicatedCount, "id was", "ids were")+" generated more than once")
 		if i := slices.IndexFunc(order, func(id *id) bool { return id.count > 1 && rounded(id.value) }); i >= 0 {
-			details = append(details, fmt.Sprintf("%s is a number that a float64 holds, beyond 2^53, where a float64 cannot hold every whole number: different ids were rounded to it. "+
+			f.Details = append(f.Details, fmt.Sprintf("%s is a number that a float64 holds, beyond 2^53, where a float64 cannot hold every whole number: different ids were rounded to it. "+
 				"The Reply of Maelstrom's Go library passes every number in a body through a float64; send such ids as strings", edn.ToJSON(order[i].value)))
 		}
-		r.Findings = []Finding{{Check: "duplicated", Summary: count(r.DuplicatedCount, "id was", "ids were") + " generated more than once", Details: details}}
+		r.Findings = []Finding{f}
 	case r.AcknowledgedCount > 0:
 		r.Valid = Valid
 	}

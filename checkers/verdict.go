@@ -56,7 +56,7 @@ type Finding struct {
 	Summary string   `json:"summary"` // one sentence
 	Details []string `json:"details,omitempty"`
 	About   []any    `json:"about,omitempty"` // the value or key of the first detail: messages that mention it are part of the story
-	Proof   []int    `json:"proof,omitempty"` // indices of operations that prove the first detail without mentioning About, such as a read that lacks it
+	Proof   []int    `json:"proof,omitempty"` // indices of operations that prove the first detail
 }
 
 // Verdict is what the results of all workloads have in common.

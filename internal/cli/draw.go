@@ -18,9 +18,9 @@ const (
 	mostArrows = 150
 )
 
-// drawRun draws the messages of a run that mention one of the values, or all if
-// there are none, and who talked to whom. An empty path is no picture.
-func drawRun(r *recorded.Run, about []any, diagram, traffic string) error {
+// drawRun draws the messages of a run that mention what the subject is about, or
+// all if there is nothing, and who talked to whom. An empty path is no picture.
+func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) error {
 	if diagram == "" && traffic == "" {
 		return nil
 	}
@@ -43,12 +43,11 @@ func drawRun(r *recorded.Run, about []any, diagram, traffic string) error {
 		return fmt.Errorf("%s holds no journal, so there are no messages to draw", r.Dir)
 	}
 	if arrows <= fewArrows {
-		about = nil
+		subject.About = nil
 	}
-	mention := trace.New(about)
 	d := &picture.Diagram{
-		Title: drawingTitle(r, about), Most: mostArrows,
-		Keep: func(m journal.Message) bool { return !picture.Setup(m) && mention.Mentions(m) },
+		Title: drawingTitle(r, subject.About), Most: mostArrows,
+		Keep: func(m journal.Message) bool { return !picture.Setup(m) && subject.Mentions(m) },
 	}
 	d.AddHistory(h)
 	if _, err := r.Store.Messages(d.Add); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,8 @@ func (a *app) replay() *cobra.Command {
 		Use:   "replay [RUN]",
 		Short: "Repeat a simulated run, and tell what happened, message by message",
 		Long: "Repeat the simulated run in a directory of the store (default: store/latest) and make sure that it is the\n" +
-			"same. Then print its operations and the messages between servers that have to do with what went wrong.\n" +
+			"same. Then tell what went wrong, from where it first shows: the operations and the messages between servers\n" +
+			"that have to do with it.\n" +
 			"A run of real processes cannot be repeated; of that, what was recorded is told.",
 		Example: "  glomers replay\n  glomers replay store/latest --about 17",
 		Args:    cobra.MaximumNArgs(1),
@@ -53,27 +55,30 @@ func (a *app) replay() *cobra.Command {
 			} else {
 				a.err.printf("%s the nodes were processes: this is what was recorded, not a repetition\n", a.err.warn("note:"))
 			}
-			var values []any
-			var proof []int
+			first, last := lines-lines/4, lines/4
+			var subject trace.Subject
 			switch {
 			case all:
 			case len(about) > 0:
 				for _, v := range about {
-					values = append(values, v)
+					subject.About = append(subject.About, valueOf(v))
 				}
 			default:
-				f := a.firstFinding(r)
-				values, proof = f.About, f.Proof
+				f, incomplete := a.firstFinding(r)
+				subject = trace.Subject{Kind: f.Kind, About: f.About, Proof: f.Proof}
+				if incomplete {
+					first, last = 0, lines
+				}
 			}
-			if err := drawRun(r, values, svg, traffic); err != nil {
+			if err := drawRun(r, subject, svg, traffic); err != nil {
 				return err
 			}
-			return a.printTrace(r, values, proof, lines)
+			return a.printTrace(r, subject, first, last)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show every message")
 	cmd.Flags().StringArrayVar(&about, "about", nil, "show what mentions this `value` or key; may be given several times (default: that of the first error)")
-	cmd.Flags().IntVar(&lines, "lines", 120, "show at most so many lines, the last ones; 0 for all")
+	cmd.Flags().IntVar(&lines, "lines", 60, "show at most so many lines, most of them from the beginning; 0 for all")
 	cmd.Flags().BoolVar(&logStderr, "log-stderr", false, "show what nodes print on stderr")
 	cmd.Flags().StringVar(&svg, "svg", "", "`file` for a diagram of the same messages, and those of clients, as SVG")
 	cmd.Flags().StringVar(&traffic, "traffic", "", "`file` for a picture of which nodes talk to each other, and how much, as SVG")
@@ -139,46 +144,62 @@ func hashOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// valueOf is a value that the user typed: a number, or else a string.
+func valueOf(text string) any {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	return text
+}
+
 // firstFinding prints and returns the first thing that is wrong with a run; the zero
-// Finding if nothing is known to be wrong, as for a run that ended early.
-func (a *app) firstFinding(r *recorded.Run) verdict.Finding {
+// Finding if nothing is. Of a run that ended early it prints why, and reports that it
+// is incomplete.
+func (a *app) firstFinding(r *recorded.Run) (f verdict.Finding, incomplete bool) {
 	q, _, err := r.Question()
 	if err != nil {
-		return verdict.Finding{}
+		return f, false
 	}
 	records, err := r.Records(q.Check, nil)
 	if err != nil {
-		return verdict.Finding{}
+		return f, false
+	}
+	if records.Incomplete != "" {
+		a.out.printf("%s\n\n", a.out.bad(records.Incomplete))
+		return f, true
 	}
 	v, err := verdict.Judge(records, q)
 	if err != nil || len(v.Findings) == 0 {
-		return verdict.Finding{}
+		return f, false
 	}
-	f := v.Findings[0]
-	a.out.printf("%s %s\n", a.out.bad(f.Kind+":"), f.Summary)
+	f = v.Findings[0]
+	if f.Source == verdict.Limited { // the summary begins with the kind
+		a.out.printf("%s\n", a.out.bad(f.Summary))
+	} else {
+		a.out.printf("%s %s\n", a.out.bad(f.Kind+":"), f.Summary)
+	}
 	if len(f.Details) > 0 {
 		a.out.printf("  %s\n", strings.ReplaceAll(f.Details[0], "\n", "\n  "))
 	}
 	a.out.printf("\n")
-	return f
+	return f, false
 }
 
-func (a *app) printTrace(r *recorded.Run, about []any, proof []int, most int) error {
+// printTrace prints the first and the last lines of the story of a subject.
+func (a *app) printTrace(r *recorded.Run, subject trace.Subject, first, last int) error {
 	h, _, err := r.Store.History(nil)
 	if err != nil {
 		return err
 	}
-	t := trace.New(about)
-	t.AddHistory(h, proof)
+	t := trace.New(h, trace.Nodes{IDs: r.Test.Nodes, Workers: r.Test.Concurrency}, subject)
 	if _, err := r.Store.Messages(t.Add); err != nil {
 		return err
 	}
-	lines, left := t.Lines(most)
-	if left > 0 {
-		a.out.printf("%s\n", a.out.dim(fmt.Sprintf("(%d lines before these: --lines 0 shows all)", left)))
-	}
-	for _, l := range lines {
+	for _, l := range t.Lines(first, last) {
 		a.out.printf("%s\n", l)
+	}
+	if conclusion := t.Conclusion(); len(conclusion) > 0 {
+		a.out.printf("\n  %s\n", strings.Join(conclusion, "\n  "))
 	}
 	return nil
 }

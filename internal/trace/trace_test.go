@@ -2,96 +2,144 @@ package trace
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/datadriven"
+
+	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
 )
 
-func send(t *Trace, id int64, at time.Duration, src, dest, body string) {
-	t.Add(journal.Event{Kind: journal.Send, Time: at, Message: journal.Message{ID: id, Src: src, Dest: dest, Body: json.RawMessage(body)}})
+// TestStories tells runs that are written down, one event a line, in the order of their
+// times in seconds:
+//
+//	0.1 p0 invoke broadcast 7            an operation of process 0
+//	0.2 nemesis info start-partition nil
+//	0.3 n0 > n1 {"values":[7]}           a message that arrives at once,
+//	0.3 n0 > n1 {"values":[7]} @0.4      at 0.4,
+//	0.3 n0 > n1 {"values":[7]} !loss     or is lost at once, because of loss,
+//	0.3 n0 > n1 {"values":[7]} !loss@0.4 or at 0.4
+//
+// The command says what the story is about, and the proof as indices of operations:
+//
+//	story nodes=2 kind=lost about=7 proof=3
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			return tell(t, d)
+		})
+	})
 }
 
-func ops(t *testing.T, text string) *history.History {
+func tell(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
-	ops, err := history.Read(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
+	var s Subject
+	var about string
+	nodes, workers, first, last := 0, 0, 0, 0
+	for key, into := range map[string]any{"nodes": &nodes, "workers": &workers, "kind": &s.Kind, "about": &about, "first": &first, "last": &last} {
+		d.MaybeScanArgs(t, key, into)
+	}
+	for _, a := range d.CmdArgs {
+		for _, v := range a.Vals {
+			if i, err := strconv.Atoi(v); err == nil && a.Key == "proof" {
+				s.Proof = append(s.Proof, i)
+			}
+		}
+	}
+	if about != "" {
+		v, err := ednOf(about)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		s.About = []any{v}
+	}
+	n := Nodes{Workers: max(workers, nodes)}
+	for i := range nodes {
+		n.IDs = append(n.IDs, fmt.Sprint("n", i))
+	}
+
+	var ops []history.Op
+	var events []journal.Event
+	for _, text := range strings.Split(strings.TrimSpace(d.Input), "\n") {
+		fields := strings.SplitN(text, " ", 5)
+		if len(fields) > 3 && fields[2] == ">" {
+			events = append(events, message(t, int64(len(events)), strings.SplitN(text, " ", 5))...)
+		} else {
+			ops = append(ops, operation(t, fields))
+		}
 	}
 	h, err := history.New(ops)
 	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	tr := New(h, n, s)
+	for _, e := range events {
+		tr.Add(e)
+	}
+	out := append(tr.Lines(first, last), tr.Conclusion()...)
+	return strings.Join(out, "\n") + "\n"
+}
+
+func at(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text + "s")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return d
 }
 
-const twoReads = `{:index 0, :time 1000000, :type :invoke, :process 0, :f :broadcast, :value 7}
-{:index 1, :time 2000000, :type :ok, :process 0, :f :broadcast, :value 7}
-{:index 2, :time 900000000, :type :invoke, :process 1, :f :read, :value nil}
-{:index 3, :time 901000000, :type :ok, :process 1, :f :read, :value [8]}
-{:index 4, :time 902000000, :type :invoke, :process 0, :f :broadcast, :value 8}
-{:index 5, :time 903000000, :type :info, :process :nemesis, :f :start-partition, :value nil}
-`
-
-func TestAbout(t *testing.T) {
-	tr := New([]any{int64(7)})
-	tr.AddHistory(ops(t, twoReads), []int{3}) // the read that lacks 7
-	send(tr, 1, 3*time.Millisecond, "n0", "n1", `{"type":"gossip","values":[7],"msg_id":1}`)
-	send(tr, 2, 4*time.Millisecond, "n0", "n1", `{"type":"gossip","values":[8],"msg_id":7}`) // an id is no value
-	send(tr, 3, 5*time.Millisecond, "c0", "n1", `{"type":"broadcast","message":7}`)          // the operation says it
-	send(tr, 4, 6*time.Millisecond, "n0", "n2", `{"7":1}`)
-	tr.Add(journal.Event{Kind: journal.Drop, Time: 8 * time.Millisecond, Message: journal.Message{ID: 1}, Reason: "partition"})
-	lines, left := tr.Lines(0)
-	want := strings.TrimPrefix(`
-   0.001000  process 0    invoke broadcast 7
-   0.002000  process 0    ok broadcast 7
-   0.003000    n0 → n1  {"type":"gossip","values":[7],"msg_id":1}  ✗ lost at 0.008000: partition
-   0.006000    n0 → n2  {"7":1}
-   0.901000  process 1    ok read [8]
-   0.903000  nemesis      info start-partition nil`, "\n")
-	if got := strings.Join(lines, "\n"); got != want || left != 0 {
-		t.Errorf("found\n%s\nexpected\n%s", got, want)
+// message reads the two events of a message. Its id is that of the first.
+func message(t *testing.T, id int64, fields []string) []journal.Event {
+	t.Helper()
+	rest := strings.Join(fields[4:], " ")
+	body, fate, _ := strings.Cut(rest, "} ")
+	if fate != "" {
+		body += "}"
 	}
-	if lines, left := tr.Lines(2); len(lines) != 2 || left != 4 || !strings.Contains(lines[0], "ok read") {
-		t.Errorf("the last two lines are %q, %d left out", lines, left)
+	send := journal.Event{Kind: journal.Send, Time: at(t, fields[0]), Message: journal.Message{ID: id, Src: fields[1], Dest: fields[3], Body: json.RawMessage(body)}}
+	end := send
+	end.Kind = journal.Recv
+	if reason, ok := strings.CutPrefix(fate, "!"); ok {
+		end.Kind, end.Reason = journal.Drop, reason
+		reason, when, ok := strings.Cut(reason, "@")
+		if end.Reason = reason; ok {
+			end.Time = at(t, when)
+		}
+	} else if when, ok := strings.CutPrefix(fate, "@"); ok {
+		end.Time = at(t, when)
 	}
+	return []journal.Event{send, end}
 }
 
-// Repetitions are one line, unless an operation lies between them or their fate
-// differs.
-func TestFold(t *testing.T) {
-	tr := New([]any{int64(7)})
-	for i := range 5 {
-		at := time.Duration(3+i) * time.Millisecond
-		send(tr, int64(2*i), at, "n0", "n1", `{"values":[7],"msg_id":`+string(rune('0'+i))+`}`)
-		send(tr, int64(2*i+1), at, "n0", "n2", `{"values":[7],"msg_id":`+string(rune('0'+i))+`}`)
-	}
-	tr.Add(journal.Event{Kind: journal.Drop, Time: time.Second, Message: journal.Message{ID: 8}, Reason: "loss"})
-	tr.AddHistory(ops(t, twoReads), nil)
-	send(tr, 20, time.Second, "n0", "n1", `{"values":[7]}`)
-	lines, _ := tr.Lines(0)
-	var messages []string
-	for _, l := range lines {
-		if strings.Contains(l, "→") {
-			messages = append(messages, l)
+func operation(t *testing.T, fields []string) history.Op {
+	t.Helper()
+	op := history.Op{Time: at(t, fields[0]), Process: history.Nemesis, F: fields[3]}
+	if p, ok := strings.CutPrefix(fields[1], "p"); ok {
+		var err error
+		if op.Process, err = strconv.Atoi(p); err != nil {
+			t.Fatal(err)
 		}
 	}
-	want := []string{
-		`   0.003000    n0 → n1  {"values":[7],"msg_id":0}  (4 times, the last at 0.006000)`,
-		`   0.003000    n0 → n2  {"values":[7],"msg_id":0}  (5 times, the last at 0.007000)`,
-		`   0.007000    n0 → n1  {"values":[7],"msg_id":4}  ✗ lost at 1.000000: loss`,
-		`   1.000000    n0 → n1  {"values":[7]}`,
+	op.Type = map[string]history.Type{"invoke": history.Invoke, "ok": history.OK, "fail": history.Fail, "info": history.Info}[fields[2]]
+	if len(fields) == 5 {
+		text, cause, failed := strings.Cut(fields[4], " error ")
+		var err error
+		if op.Value, err = ednOf(text); err != nil {
+			t.Fatal(err)
+		}
+		if failed {
+			if op.Error, err = ednOf(cause); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if strings.Join(messages, "\n") != strings.Join(want, "\n") {
-		t.Errorf("found\n%s\nexpected\n%s", strings.Join(messages, "\n"), strings.Join(want, "\n"))
-	}
-	all := New(nil)
-	for i := range 3 {
-		send(all, int64(i), time.Duration(i), "n0", "n1", `{}`)
-	}
-	if lines, _ := all.Lines(0); len(lines) != 3 {
-		t.Errorf("%d lines of 3 messages when everything is asked for", len(lines))
-	}
+	return op
 }
+
+func ednOf(text string) (any, error) { return edn.NewDecoder(strings.NewReader(text)).Decode() }

@@ -103,7 +103,7 @@ type Finding struct {
 	Details []string `json:"details,omitempty"` // examples
 
 	About []any `json:"about,omitempty"` // the value or key of the first detail
-	Proof []int `json:"proof,omitempty"` // indices of operations that show it without mentioning it
+	Proof []int `json:"proof,omitempty"` // see checkers.Finding
 }
 
 // Limit is a criterion of a stage beside the figure of a run.
@@ -187,15 +187,31 @@ func (v *Verdict) collect(q Question) {
 		if l.Met {
 			continue
 		}
-		summary := fmt.Sprintf("%s: not measured, expected less than %g %s", l.Title, l.Limit, l.Unit)
+		summary := fmt.Sprintf("%s: not measured, expected less than %s", l.Title, withUnit(fmt.Sprint(l.Limit), l.Unit))
 		if l.Measured {
-			summary = fmt.Sprintf("%s: %s %s, expected less than %g %[3]s", l.Title, checkers.Figure(l.Figure), l.Unit, l.Limit)
+			summary = fmt.Sprintf("%s: %s, expected less than %s", l.Title, withUnit(checkers.Figure(l.Figure), l.Unit), withUnit(fmt.Sprint(l.Limit), l.Unit))
 		}
-		v.Findings = append(v.Findings, Finding{Kind: l.Title, Source: Limited, Summary: strings.TrimSpace(summary)})
+		v.Findings = append(v.Findings, Finding{Kind: l.Title, Source: Limited, Summary: strings.TrimSpace(summary), About: v.typical(l.Title)})
 	}
 	if q.RacesFail && len(v.Racy) > 0 {
 		v.Findings = append(v.Findings, Finding{Kind: "data-race", Source: Race, Summary: "data races on " + strings.Join(v.Racy, ", ")})
 	}
+}
+
+func withUnit(figure, unit string) string { return strings.TrimSpace(figure + " " + unit) }
+
+// typical returns a value whose way through the network shows what a figure comes from:
+// for a maximum the one that took longest, else one that took as long as the median.
+func (v *Verdict) typical(title string) []any {
+	set, ok := v.Results.Workload.(*checkers.SetFullResult)
+	switch {
+	case !ok:
+	case strings.HasPrefix(title, "max") && len(set.WorstStale) > 0:
+		return []any{set.WorstStale[0].Value}
+	case set.Median != nil:
+		return []any{set.Median.Value}
+	}
+	return nil
 }
 
 func (v *Verdict) outcome(q Question) Outcome {
