@@ -76,7 +76,7 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 	}
 	out.test.Availability = judged.Question.Check.Availability
 	if r.Store != nil && r.Store.CutJournal {
-		out.notes = append(out.notes, "the journal of messages is cut short, so the figures about messages are those of a part of the run")
+		out.warnings = append(out.warnings, "the journal of messages is cut short, so the figures about messages are those of a part of the run")
 	}
 	a.print(out, f.json)
 	return verdictError(judged.Verdict)

@@ -88,7 +88,7 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	r := &report{Verdict: v, dir: runDir, test: t, stage: stage}
 	valid, _ := theirs.Get(edn.Keyword("valid?"))
 	if !edn.Equal(valid, v.Results.Valid.MarshalEDN()) {
-		r.notes = append(r.notes, fmt.Sprintf("Maelstrom's own verdict is :valid? %s, ours is %s: one of the two is wrong", edn.String(valid), v.Results.Valid))
+		r.warnings = append(r.warnings, fmt.Sprintf("Maelstrom's own verdict is :valid? %s, ours is %s: one of the two is wrong", edn.String(valid), v.Results.Valid))
 	}
 	if tally != nil {
 		if r.standing, err = tally.add(t, v, runDir); err != nil {

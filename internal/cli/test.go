@@ -192,9 +192,7 @@ func (a *app) record(ctx context.Context, o output, t *spec.Test, s *subject, ru
 	case err != nil:
 		how, reason = store.Aborted, err.Error()
 	}
-	for _, note := range notesOf(records) {
-		run.Note(note)
-	}
+	notice(run, records)
 	end, endErr := run.Finish(how, reason)
 	if err == nil {
 		err = endErr

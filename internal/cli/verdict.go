@@ -27,12 +27,12 @@ import (
 // report is a verdict with what is known of its run beside the records.
 type report struct {
 	*verdict.Verdict
-	dir   string
-	pages string     // directory of the drawings, empty if they are not kept
-	test  *spec.Test // nil for a run whose options are not known
-	stage *stages.Stage
-	end   *store.End
-	notes []string
+	dir      string
+	pages    string     // directory of the drawings, empty if they are not kept
+	test     *spec.Test // nil for a run whose options are not known
+	stage    *stages.Stage
+	end      *store.End
+	warnings []string
 
 	history  *history.History   // for the course of the run; nil not to show it
 	judgedBy string             // for a run whose options are not known: what was assumed, and why
@@ -60,23 +60,26 @@ func (r *report) extra() edn.Map {
 	return m
 }
 
-// notesOf says what the runner noticed that is in neither history nor journal.
-func notesOf(r verdict.Records) []string {
-	var notes []string
-	if text := nemesis.Describe(r.Partitions); text != "" {
-		notes = append(notes, text)
+// notice keeps what the runner noticed that is in neither history nor journal.
+func notice(run *store.Run, r verdict.Records) {
+	switch text := nemesis.Describe(r.Partitions); {
+	case nemesis.CutNothing(r.Partitions):
+		run.Warn(text)
+	case text != "":
+		run.Note(text)
 	}
 	if n := r.Strays.Count; n > 0 {
-		notes = append(notes, fmt.Sprintf("%s to clients answered no request; the first: %s", count(n, "message"), r.Strays.First[0]))
+		run.Warn(fmt.Sprintf("%s to clients answered no request; the first: %s", count(n, "message"), r.Strays.First[0]))
 	}
-	return notes
 }
 
 // print prints a verdict: for people, or as JSON.
 func (a *app) print(r *report, asJSON bool) {
-	r.notes = append(r.notes, r.Warnings(r.dir)...)
+	r.warnings = append(r.warnings, r.Warnings(r.dir)...)
+	remarks := r.remarks()
 	if r.end != nil {
-		r.notes = append(r.notes, r.end.Notes...)
+		r.warnings = append(r.warnings, r.end.Warnings...)
+		remarks = append(remarks, r.end.Notes...)
 	}
 	if asJSON {
 		a.printJSON(r)
@@ -89,7 +92,7 @@ func (a *app) print(r *report, asJSON bool) {
 	rows := append(r.Rows(r.test), t.courseRows(r.history)...)
 	a.printRows(rows)
 	a.printFindings(r, len(rows))
-	for _, remark := range r.remarks() {
+	for _, remark := range remarks {
 		t.printf("\n  %s %s\n", t.warn("note:"), remark)
 	}
 	if r.Outcome != verdict.Pass {
@@ -97,8 +100,8 @@ func (a *app) print(r *report, asJSON bool) {
 			t.printf("\n  errors that clients got:\n    %s\n", strings.Join(errors, "\n    "))
 		}
 	}
-	for _, note := range r.notes {
-		t.printf("\n  %s %s\n", t.warn("warning:"), note)
+	for _, warning := range r.warnings {
+		t.printf("\n  %s %s\n", t.warn("warning:"), warning)
 	}
 	paint := map[verdict.Outcome]func(any) styled{verdict.Pass: t.good, verdict.Fail: t.bad, verdict.Unknown: t.warn}[r.Outcome]
 	t.printf("\n  %s", paint(t.bold(r.Outcome.String())))

@@ -241,6 +241,7 @@ func TestDescribe(t *testing.T) {
 		"": nil,
 		"partitions: one at 1.5 s cut 2 of 2 links, majorities-ring at 0.0 s cut nothing":                       {cut, empty},
 		"no partition cut anything, so this was a run without partitions: majorities-ring at 0.0 s cut nothing": {empty},
+		"5 partitions, each of which cut links":                                                                 {cut, cut, cut, cut, cut},
 		"5 partitions, of which 2 cut nothing":                                                                  {cut, empty, cut, empty, cut},
 	} {
 		if got := Describe(partitions); got != want {

@@ -23,6 +23,11 @@ type Partition struct {
 // Partitions returns the partitions that have begun so far.
 func (n *Nemesis) Partitions() []Partition { return n.partitions }
 
+// CutNothing reports whether there were partitions, and none of them cut anything.
+func CutNothing(partitions []Partition) bool {
+	return len(partitions) > 0 && !slices.ContainsFunc(partitions, func(p Partition) bool { return p.Cut > 0 })
+}
+
 // Describe says how much partitions cut, for people. It is empty for none.
 func Describe(partitions []Partition) string {
 	if len(partitions) == 0 {
@@ -38,8 +43,10 @@ func Describe(partitions []Partition) string {
 		}
 	}
 	switch {
-	case empty == len(parts):
+	case CutNothing(partitions):
 		return fmt.Sprintf("no partition cut anything, so this was a run without partitions: %s", strings.Join(parts, ", "))
+	case len(parts) > 4 && empty == 0:
+		return fmt.Sprintf("%d partitions, each of which cut links", len(parts))
 	case len(parts) > 4:
 		return fmt.Sprintf("%d partitions, of which %d cut nothing", len(parts), empty)
 	}

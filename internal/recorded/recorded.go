@@ -151,7 +151,7 @@ func (j *Judged) Notes() []string {
 	}
 	notes = append(notes, j.Warnings(j.Dir)...)
 	if j.End != nil {
-		notes = append(notes, j.End.Notes...)
+		notes = slices.Concat(notes, j.End.Warnings, j.End.Notes)
 	}
 	return notes
 }

@@ -20,6 +20,9 @@ type End struct {
 	// Notes are what the runner noticed and the records do not show, such as how much
 	// each partition cut.
 	Notes []string `json:"notes,omitempty"`
+	// Warnings are those of them that may be a fault of the nodes, or keep the run from
+	// showing one.
+	Warnings []string `json:"warnings,omitempty"`
 
 	HistorySHA256 string `json:"history-sha256"` // of history.edn, in hexadecimal
 	JournalSHA256 string `json:"journal-sha256"` // of journal.txt
@@ -37,6 +40,9 @@ const (
 
 // Note keeps what the runner noticed, for the end record.
 func (r *Run) Note(text string) { r.end.Notes = append(r.end.Notes, text) }
+
+// Warn adds a warning to the record of how the run ends.
+func (r *Run) Warn(text string) { r.end.Warnings = append(r.end.Warnings, text) }
 
 // Finish flushes and closes the files and writes the end record. Results may be
 // written after it.

@@ -87,7 +87,11 @@ func (v *Verdict) checkRows(t *spec.Test) []Row {
 		if n := len(s.Skipped); n > 0 {
 			limit = count(n, "check") + " did not run, see below"
 		}
-		rows = append(rows, Row{"strict", count(len(s.Errors), "kind") + " of error", limit, stateOf(s.Valid)})
+		found := "nothing found"
+		if n := len(s.Errors); n > 0 {
+			found = count(n, "kind") + " of error"
+		}
+		rows = append(rows, Row{"strict", found, limit, stateOf(s.Valid)})
 	}
 	return rows
 }

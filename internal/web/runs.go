@@ -216,7 +216,7 @@ func (a *archive) read(id string) *run {
 	if text, err = a.small(path.Join(id, store.EndJSON)); err == nil {
 		end = &store.End{}
 		if err = json.Unmarshal(text, end); err == nil {
-			r.Notes = end.Notes
+			r.Notes = slices.Concat(end.Warnings, end.Notes)
 		}
 	}
 	damaged(store.EndJSON, err)
