@@ -349,7 +349,13 @@ func TestVector(t *testing.T) {
 func TestFromJSONErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "1:1: the JSON text ends too early",
-		"{\n  \"a\": [1, }":       "2:12: invalid character '}'",
+		"{\n  \"a\": [1, }":       "2:12: found '}' where JSON does not allow it",
+		"{\"a\" 1}":               "1:6: found '1' where JSON does not allow it",
+		"[1 2]":                   "1:4: found '2' where JSON does not allow it",
+		"[tru]":                   "1:5: found ']' where JSON does not allow it",
+		"[\"a\nb\"]":              "1:4: found '\\n' where JSON does not allow it",
+		"[é]":                     "1:2: found 'é' where JSON does not allow it",
+		"]":                       "1:1: found ']' where JSON does not allow it",
 		"1 2":                     "1:2: more text after the JSON value",
 		"\"a\xffb\"":              "1:3: text that is not UTF-8",
 		"1e999":                   "1:6: a number out of range: 1e999",

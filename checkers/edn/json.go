@@ -147,11 +147,18 @@ func (r *jsonReader) token() (json.Token, error) {
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return nil, r.fail(int64(len(r.text)), "the JSON text ends too early")
 	case errors.As(err, &syntax):
-		return nil, r.fail(r.offending(syntax), "%v", err)
+		at := r.offending(syntax)
+		return nil, r.fail(at, "found %s where JSON does not allow it", quoteRune(r.text[max(at, 0):]))
 	case err != nil:
 		return nil, r.fail(r.dec.InputOffset(), "%v", err)
 	}
 	return token, nil
+}
+
+// quoteRune quotes the first rune of a text.
+func quoteRune(text []byte) string {
+	c, _ := utf8.DecodeRune(text)
+	return strconv.QuoteRune(c)
 }
 
 // offending returns the offset of the character that an error of encoding/json

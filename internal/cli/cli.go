@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -132,8 +133,8 @@ func (a *app) report(err error) int {
 	switch {
 	case errors.As(err, &build):
 		a.err.printf("%s\n", indent(build.Output))
-		if strings.Contains(build.Output, "go.mod file not found") {
-			a.err.printf("hint: begin a module there: go mod init my-solution && go get github.com/jepsen-io/maelstrom/demo/go@%s\n", libraryVersion)
+		if hint := buildHint(build); hint != "" {
+			a.err.printf("hint: %s\n", hint)
 		}
 	case errors.As(err, &target):
 		a.err.printf("%s\nhint: as a process of this system it builds: give --engine process\n", indent(target.Output))
@@ -150,6 +151,20 @@ func (a *app) report(err error) int {
 		a.err.printf("hint: arguments for the node go after --; all options are listed by --help\n")
 	}
 	return exitError
+}
+
+// buildHint says what to do about a build that failed for want of a module.
+func buildHint(e *solution.BuildError) string {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(e.Output, w) })
+	}
+	switch {
+	case has("dial tcp", "module lookup disabled", "TLS handshake"):
+		return "Go fetches the modules that a program imports once, and keeps them: do this with a network, or set GOPROXY to a place that has them"
+	case has("no required module provides package") && !solution.InsideModule(e.Dir):
+		return "where there is no go.mod, only the standard library and Maelstrom's library can be imported; for more, begin a module there: go mod init my-solution && go mod tidy"
+	}
+	return ""
 }
 
 func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }

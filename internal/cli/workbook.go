@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"glomers/internal/solution"
 	"glomers/internal/standing"
 	"glomers/internal/store"
 	"glomers/stages"
@@ -123,16 +123,6 @@ func (a *app) listJSON(passed map[string]time.Time, best map[string]standing.Sta
 	return nil
 }
 
-// libraryVersion is the version of Maelstrom's Go library that solutions use. Its
-// list of versions is not served, so that it must be named.
-const libraryVersion = "v0.0.0-20251128144731-cb7f07239012"
-
-const (
-	goMod = "module my-solution\n\ngo 1.21\n\nrequire github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + "\n"
-	goSum = "github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + " h1:j2FpC/930Px9SWIn8lgzxEiEZOvaQ9EUs37+e1QCNLA=\n" +
-		"github.com/jepsen-io/maelstrom/demo/go " + libraryVersion + "/go.mod h1:i6aVIs5AIOOaQF1lAisBm7DDeWM1Iopf+26UxjagsCU=\n"
-)
-
 // newSolution writes a starter.
 func (a *app) newSolution() *cobra.Command {
 	return &cobra.Command{
@@ -157,8 +147,8 @@ func (a *app) newSolution() *cobra.Command {
 				return err
 			}
 			files := map[string]string{"main.go": string(source)}
-			if !insideModule(dir) {
-				files["go.mod"], files["go.sum"] = goMod, goSum
+			if !solution.InsideModule(dir) {
+				files["go.mod"], files["go.sum"] = solution.GoMod("1.21"), solution.GoSum
 			}
 			for name, text := range files {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
@@ -177,23 +167,4 @@ func dirArgument(dir string) string {
 		return dir
 	}
 	return "./" + dir
-}
-
-// insideModule reports whether a go.mod above dir applies to it.
-func insideModule(dir string) bool {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return false
-	}
-	for {
-		_, err := os.Stat(filepath.Join(abs, "go.mod"))
-		if err == nil {
-			return true
-		}
-		parent := filepath.Dir(abs)
-		if parent == abs || !errors.Is(err, os.ErrNotExist) {
-			return false
-		}
-		abs = parent
-	}
 }

@@ -53,7 +53,8 @@ func (e *SpaceError) Error() string {
 }
 
 // Build compiles the Go package in a directory, or a single Go file, within the
-// module that it belongs to, and returns the path of the executable below out. The
+// module that it belongs to, or else within one that has nothing but Maelstrom's
+// library, and returns the path of the executable below out. The
 // environment is that of the process plus env.
 func Build(ctx context.Context, dir, out string, env []string, flags ...string) (string, error) {
 	if err := checkSource(dir); err != nil {
@@ -126,14 +127,15 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 
 // build runs go build.
 func build(ctx context.Context, dir, bin string, env []string, flags ...string) error {
-	args := append([]string{"build", "-o", bin}, flags...)
-	in, what := dir, "."
-	if strings.HasSuffix(dir, ".go") {
-		in, what = filepath.Dir(dir), "./"+filepath.Base(dir)
+	in, names, more, done, err := buildPlace(ctx, dir)
+	if err != nil {
+		return err
 	}
-	cmd := exec.CommandContext(ctx, goCommand(env), append(args, what)...)
+	defer done()
+	args := append([]string{"build", "-o", bin}, flags...)
+	cmd := exec.CommandContext(ctx, goCommand(env), append(args, names...)...)
 	cmd.Dir = in
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), env...), more...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {

@@ -79,3 +79,24 @@ func TestNoSpace(t *testing.T) {
 		t.Errorf("found %v, expected a SpaceError", err)
 	}
 }
+
+// Where there is no module, a file and a package can import Maelstrom's library, and no
+// other one; errors name the file.
+func TestBuildWithoutModule(t *testing.T) {
+	const text = "package main\n\nimport maelstrom \"github.com/jepsen-io/maelstrom/demo/go\"\n\nfunc main() {\n\tfor range 2 {\n\t\t_ = maelstrom.NewNode()\n\t}\n}\n"
+	file := write(t, "node.go", text, 0o644)
+	dir := filepath.Dir(write(t, "main.go", text, 0o644))
+	if err := os.WriteFile(filepath.Join(dir, "main_test.go"), []byte("package main\n\nimport _ \"testing\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, dir} {
+		if _, err := Build(context.Background(), path, t.TempDir(), nil); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	var failed *BuildError
+	other := write(t, "other.go", "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n", 0o644)
+	if _, err := Build(context.Background(), other, t.TempDir(), nil); !errors.As(err, &failed) || !strings.Contains(failed.Output, "other.go:3:8: no required module provides package example.com/other") {
+		t.Errorf("found %v, expected a BuildError that names the file and the package", err)
+	}
+}

@@ -71,13 +71,17 @@ func overlay(ctx context.Context, dir, out string, edits []edit) (path string, e
 	return path, env, os.WriteFile(path, list, 0o666)
 }
 
-// goRoot returns the root of the toolchain that builds the package in dir, which
+// goRoot returns the root of the toolchain that builds the package in dir, or a single
+// file, which
 // its go.mod may choose. The go command refuses overlays of a toolchain that it
 // downloaded itself, because that is in its cache of modules: such a root is
 // given another name by a symbolic link.
 func goRoot(ctx context.Context, dir, out string) (root string, env []string, err error) {
 	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOROOT", "GOMODCACHE")
 	cmd.Dir = dir
+	if strings.HasSuffix(dir, ".go") {
+		cmd.Dir = filepath.Dir(dir)
+	}
 	text, err := cmd.Output()
 	if err != nil {
 		return "", nil, fmt.Errorf("ask the go command for its root: %w", err)
