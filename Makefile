@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds test test-all broken race mutants lint $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
+.PHONY: build list stages seeds determinism test test-all broken race mutants lint $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
 
 build:
 	@test -x bin/glomers || echo "building bin/glomers: the first time, Go fetches the modules that it needs and compiles them"
@@ -45,6 +45,13 @@ seeds: build
 		echo "stage $$stage$$mode"; \
 		bin/glomers explore --merge $$parts-*-of-$(PARTS).json || failed=1; \
 	done; done; exit $$failed
+
+# One seed of each stage, again and again: with native simulation, every byte is the
+# same, however busy the machine is and whatever the collectors do.
+REPETITIONS ?= 100
+
+determinism:
+	GLOMERS_LONG=1 go test ./internal/cli -run TestDeterminism -timeout 0 -v -args -repetitions=$(REPETITIONS)
 
 # make compare-3d measures the designs of a stage and rewrites the table in its write-up.
 $(STAGES:%=compare-%): compare-%: build

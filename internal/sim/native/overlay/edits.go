@@ -46,6 +46,17 @@ func edits(goarch string) []edit {
 		replace("runtime/time.go", "\treturn nanotime()\n", "\treturn glomersLookNano()\n"),
 		replace("runtime/time.go", "\treturn time_now()\n", "\tglomersPoll()\n\treturn time_now()\n"),
 
+		// How often the collector runs must not show: not in the time, since it notes when;
+		// not in the goroutine that runs next, since its own goroutines count as turns of
+		// the scheduler and overtake others, and since who allocates much has to wait for
+		// it; and not in where goroutines give way, since it uses locks.
+		replace("runtime/mgc.go", "sec, nsec, _ := time_now()\n", "sec, nsec := glomersStamp()\n"),
+		replace("runtime/proc.go", "\tgcenable()\n", "\tgcenable()\n\tgcBgMarkStartWorkers()\n"),
+		replace("runtime/proc.go", "\trunqput(mp.p.ptr(), gp, next)\n", "\trunqput(mp.p.ptr(), gp, next && !isSystemGoroutine(gp, false))\n"),
+		replace("runtime/proc.go", "\t\tmp.p.ptr().schedtick++\n", "\t\tif !isSystemGoroutine(gp, false) {\n\t\t\tmp.p.ptr().schedtick++\n\t\t}\n"),
+		replace("runtime/mgcmark.go", "\t\tif !gcParkAssist() {\n\t\t\tgoto retry\n\t\t}\n", ""),
+		replace("sync/pool.go", "\tallPoolsMu.Lock()\n", "\tallPoolsMu.mu.Lock()\n"),
+
 		// Programs that wait by asking again and again.
 		replace("runtime/proc.go", "func Gosched() {\n", "func Gosched() {\n\tglomersPoll()\n"),
 		replace("runtime/chan.go", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n\tglomersPoll()\n"),
