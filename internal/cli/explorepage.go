@@ -57,14 +57,14 @@ func explorationPage(x *trial.Exploration, s trial.Summary, partial bool, comman
 // run that the store keeps: the newest of the same program by the same command. It is
 // empty if there is none.
 func keptReport(root, workload, program, command string) string {
-	runs, err := filepath.Glob(filepath.Join(root, workload, "2*", reportName))
+	runs, err := filepath.Glob(filepath.Join(root, workload, "2*", recorded.ReportName))
 	if err != nil {
 		return ""
 	}
 	slices.Reverse(runs)
 	for _, path := range runs {
 		if run, err := store.Open(filepath.Dir(path)); err == nil && run.Test != nil && run.Test.Program == program && run.Test.Command == command {
-			return "../../" + filepath.ToSlash(filepath.Join(workload, filepath.Base(run.Dir), reportName))
+			return "../../" + filepath.ToSlash(filepath.Join(workload, filepath.Base(run.Dir), recorded.ReportName))
 		}
 	}
 	return ""

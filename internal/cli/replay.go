@@ -26,7 +26,7 @@ func (a *app) replay() *cobra.Command {
 	var all, logStderr bool
 	var about []string
 	var lines int
-	var svg, traffic string
+	var svg, traffic, html string
 	cmd := &cobra.Command{
 		Use:   "replay [RUN]",
 		Short: "Repeat a simulated run, and tell what happened, message by message",
@@ -73,6 +73,15 @@ func (a *app) replay() *cobra.Command {
 			if err := drawRun(r, subject, svg, traffic); err != nil {
 				return err
 			}
+			if html != "" {
+				judged, err := a.judge(r, &checkFlags{})
+				if err != nil {
+					return err
+				}
+				if err := recorded.WriteFile(html, judged.WritePage); err != nil {
+					return err
+				}
+			}
 			return a.printTrace(r, subject, first, last)
 		},
 	}
@@ -82,6 +91,7 @@ func (a *app) replay() *cobra.Command {
 	cmd.Flags().BoolVar(&logStderr, "log-stderr", false, "show what nodes print on stderr")
 	cmd.Flags().StringVar(&svg, "svg", "", "`file` for a diagram of the same messages, and those of clients, as SVG")
 	cmd.Flags().StringVar(&traffic, "traffic", "", "`file` for a picture of which nodes talk to each other, and how much, as SVG")
+	cmd.Flags().StringVar(&html, "html", "", "`file` for the report of the run, a page for the browser")
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -39,11 +38,15 @@ func (a *app) reportPage() *cobra.Command {
 				return err
 			}
 			if output == "" {
-				if output = filepath.Join(path, reportName); !isDir(path) {
-					output = filepath.Join(filepath.Dir(path), reportName)
+				if output = filepath.Join(path, recorded.ReportName); !isDir(path) {
+					output = filepath.Join(filepath.Dir(path), recorded.ReportName)
 				}
 			}
-			if err := writeReport(output, judged); err != nil {
+			err = recorded.WriteFile(output, judged.WritePage)
+			if errors.Is(err, os.ErrPermission) {
+				return fmt.Errorf("%w; name another file with --output", err)
+			}
+			if err != nil {
 				return err
 			}
 			a.out.printf("%s\n", output)
@@ -65,32 +68,4 @@ func (a *app) judge(r *recorded.Run, f *checkFlags) (*recorded.Judged, error) {
 	bar := newProgress(a.err)
 	defer bar.finish()
 	return r.Judge(q, from, bar.reading)
-}
-
-// reportName is the report's name in the directory of a run.
-const reportName = "report.html"
-
-// writeReport writes a report. A file that could not be written whole is removed: half
-// a page is worse than none.
-func writeReport(path string, j *recorded.Judged) error {
-	f, err := os.Create(path)
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("%w; name another file with --output", err)
-	}
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	err = j.WritePage(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		os.Remove(path)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -169,8 +170,33 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 			return nil, err
 		}
 	}
+	r.page = a.writeFiles(run.Dir, func(run *recorded.Run) (*recorded.Judged, error) {
+		return &recorded.Judged{Run: run, Verdict: v, Question: verdict.Ask(t, stage), Records: records, End: end}, nil
+	})
 	a.print(r, o.json)
 	return v, nil
+}
+
+// writeFiles writes what there is to look at into the directory of a run and returns
+// the path of the report; empty, after a warning, if that failed: a verdict does not
+// depend on it.
+func (a *app) writeFiles(dir string, judge func(*recorded.Run) (*recorded.Judged, error)) string {
+	write := func() error {
+		run, err := recorded.Open(dir)
+		if err != nil {
+			return err
+		}
+		judged, err := judge(run)
+		if err != nil {
+			return err
+		}
+		return judged.WriteFiles()
+	}
+	if err := write(); err != nil {
+		a.err.printf("%s the run has no report: %v\n", a.err.warn("warning:"), err)
+		return ""
+	}
+	return filepath.Join(dir, recorded.ReportName)
 }
 
 // record runs a test into a run of the store, and ends the run with the record of
@@ -205,6 +231,13 @@ func (a *app) aborted(err error, run *store.Run, command string) error {
 	kept := fmt.Sprintf("the %d operations until then are kept in %s", run.Operations(), run.Dir)
 	if runner.IsInterrupt(err) {
 		return fmt.Errorf("interrupted; %s", kept)
+	}
+	page := ""
+	if run.Operations() > 0 {
+		page = a.writeFiles(run.Dir, func(run *recorded.Run) (*recorded.Judged, error) { return a.judge(run, &checkFlags{}) })
+	}
+	if page != "" {
+		kept += "; its report is " + page
 	}
 	return fmt.Errorf("%w\n%s; repeat it with: %s", err, kept, command)
 }

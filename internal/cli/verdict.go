@@ -29,6 +29,7 @@ type report struct {
 	*verdict.Verdict
 	dir      string
 	pages    string     // directory of the drawings, empty if they are not kept
+	page     string     // path of the report; empty if there is none
 	test     *spec.Test // nil for a run whose options are not known
 	stage    *stages.Stage
 	end      *store.End
@@ -213,6 +214,9 @@ func (a *app) printPlaces(r *report) {
 		}
 	}
 	t.printf("  details  %s\n", r.dir)
+	if r.page != "" && !passed {
+		t.printf("  report   %s\n", r.page)
+	}
 	if r.test != nil && r.test.Command != "" && !passed {
 		t.printf("  repeat   %s\n", r.test.Command)
 		for _, step := range r.nextSteps() {

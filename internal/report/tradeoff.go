@@ -62,9 +62,11 @@ var roles = []struct {
 	{color.RGBA{3, 3, 3, 255}, "--lost"},
 	{color.RGBA{4, 4, 4, 255}, "--line"},
 	{color.RGBA{5, 5, 5, 255}, "--bg"},
+	{color.RGBA{6, 6, 6, 255}, "--fault"},
+	{color.RGBA{7, 7, 7, 255}, "--ack"},
 }
 
-var ink, mark, bound, faint, paper = roles[0].color, roles[1].color, roles[2].color, roles[3].color, roles[4].color
+var ink, mark, bound, faint, paper, shade, unsure = roles[0].color, roles[1].color, roles[2].color, roles[3].color, roles[4].color, roles[5].color, roles[6].color
 
 // WriteSVG draws the plot. Its horizontal axis has the logarithms of the messages
 // and no plot.LogScale, with which the library misjudges the room for the axis's name.
@@ -72,18 +74,8 @@ func (t *Tradeoff) WriteSVG(w io.Writer) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = t.Title, t.X, t.Y
 	p.BackgroundColor = paper
-	for _, s := range []*color.Color{&p.Title.TextStyle.Color, &p.X.Label.TextStyle.Color, &p.Y.Label.TextStyle.Color, &p.X.Color, &p.Y.Color,
-		&p.X.Tick.Color, &p.Y.Tick.Color, &p.X.Tick.Label.Color, &p.Y.Tick.Label.Color, &p.Legend.TextStyle.Color} {
-		*s = ink
-	}
+	dress(p, ink)
 	sans := font.Font{Typeface: "Liberation", Variant: "Sans"}
-	p.Title.TextStyle.Font = font.From(sans, 13)
-	for _, f := range []*font.Font{&p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.Legend.TextStyle.Font} {
-		*f = font.From(sans, 11)
-	}
-	for _, f := range []*font.Font{&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font} {
-		*f = font.From(sans, 10)
-	}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = faint, faint
 	p.Add(grid)
@@ -106,7 +98,6 @@ func (t *Tradeoff) WriteSVG(w io.Writer) error {
 	if t.LimitX > 0 { // left of its line
 		p.Legend.XOffs = -vg.Length((p.X.Max-math.Log10(t.LimitX))/(p.X.Max-p.X.Min))*(width-vg.Inch) - vg.Points(8)
 	}
-	p.Title.Padding = vg.Points(8)
 	c := vgsvg.New(width, 4.6*vg.Inch)
 	p.Draw(draw.New(c))
 	var b bytes.Buffer

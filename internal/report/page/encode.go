@@ -11,15 +11,15 @@ import (
 
 // The limits of the page, which keep it small enough to open whatever the run is.
 const (
-	mostMessages = 500_000   // that the diagram shows
-	mostOps      = 200_000   // operations that the page shows
-	mostNames    = 5_000     // nodes, clients and types
-	mostBody     = 4 << 10   // bytes of a message's body
-	mostBodies   = 9 << 20   // bytes of all bodies, compressed; of further ones only the beginning is kept
-	shortBody    = 96        // bytes of that beginning
-	mostValue    = 400       // runes of an operation's value
-	mostLogs     = 6 << 20   // bytes of all logs
-	mostLog      = 512 << 10 // bytes of a node's log, half of them from its end
+	mostMessages = 500_000  // that the diagram shows
+	mostOps      = 200_000  // operations that the page shows
+	mostNames    = 5_000    // nodes, clients and types
+	mostBody     = 4 << 10  // bytes of a message's body
+	mostBodies   = 9 << 20  // bytes of all bodies, compressed; of further ones only the beginning is kept
+	shortBody    = 96       // bytes of that beginning
+	mostValue    = 400      // runes of an operation's value
+	mostLogs     = 12 << 20 // bytes of all logs
+	mostLog      = 4 << 20  // bytes of a node's log, half of them from its end
 )
 
 // columns are numbers by column, as varints.

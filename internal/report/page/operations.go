@@ -20,7 +20,8 @@ type operations struct {
 
 // operation is an invocation with its completion.
 type operation struct {
-	index, process, f int
+	index, done       int // of the invocation and, if there is one, of the completion
+	process, f        int
 	begins, took      time.Duration
 	outcome           int // of the completion, as in history.Type; Invoke for none
 	invoked, answered int // bytes of their texts
@@ -50,7 +51,7 @@ func newOperations(h *history.History) *operations {
 		p := operation{index: i, process: op.Process, f: o.fs.of(op.F), begins: op.Time}
 		p.invoked = o.text(op.Value, nil)
 		if done := h.Completion(op); done != nil {
-			p.took, p.outcome = done.Time-op.Time, int(done.Type)
+			p.done, p.took, p.outcome = done.Index, done.Time-op.Time, int(done.Type)
 			p.answered = o.text(done.Value, done.Error)
 		}
 		o.list = append(o.list, p)
@@ -82,6 +83,7 @@ func (o *operations) encode(c *columns) {
 		last = p.index
 		return int64(d)
 	})
+	column(func(p *operation) int64 { return int64(max(0, p.done-p.index)) })
 	column(func(p *operation) int64 { return int64(max(0, p.begins)) })
 	column(func(p *operation) int64 { return int64(max(0, p.took)) })
 	column(func(p *operation) int64 { return int64(p.outcome) })

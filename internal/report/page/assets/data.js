@@ -68,6 +68,7 @@ function readOperations(count, column) {
 	const o = {
 		count,
 		index: column(count, Int32Array, (v) => (index += v)),
+		done: column(count, Int32Array), // how many records later it ended
 		begin: column(count, Float64Array, (v) => v * nanoseconds),
 		took: column(count, Float64Array, (v) => v * nanoseconds),
 		outcome: column(count, Uint8Array), process: column(count, Int32Array), f: column(count, Uint16Array),

@@ -7,76 +7,75 @@ const mostArrows = 2200, fewArrows = 45;
 
 const blockSize = 512;
 
-// Selection is the messages that pass the filters, in the order in which they were
-// sent, and what is needed to find those in view.
-class Selection {
-	constructor(records, keep) {
-		const { messages: m } = records;
-		this.messages = m;
-		this.list = m.order.filter(keep);
-		this.latest = new Float64Array(Math.ceil(this.list.length / blockSize)); // end of each block
-		this.list.forEach((i, k) => {
+// Places says where on an axis each of some messages begins and ends. They are sorted
+// by where they begin; latest is the farthest end within each block of them, by which
+// those in view are found.
+class Places {
+	constructor(begin, end) {
+		Object.assign(this, { begin, end });
+		this.latest = new Float64Array(Math.ceil(begin.length / blockSize)).fill(-Infinity);
+		end.forEach((e, k) => {
 			const block = Math.floor(k / blockSize);
-			this.latest[block] = Math.max(this.latest[block], m.end[i]);
+			if (e > this.latest[block]) this.latest[block] = e;
 		});
 	}
 
-	// after is the position of the first message that was sent later than a time.
-	after(time) {
-		let low = 0, high = this.list.length;
-		while (low < high) {
-			const middle = (low + high) >> 1;
-			if (this.messages.sent[this.list[middle]] <= time) low = middle + 1;
-			else high = middle;
-		}
-		return low;
-	}
+	// after is the number of messages that begin at a place or before it.
+	after(place) { return sortedAfter(this.begin, place); }
 
-	// each calls f with the position and the number of each message between two times.
-	each(from, to, f) {
-		const last = this.after(to), { end } = this.messages;
-		for (let block = 0; block * blockSize < last; block++) {
-			if (this.latest[block] < from) continue;
-			for (let k = block * blockSize, stop = Math.min(last, k + blockSize); k < stop; k++) {
-				if (end[this.list[k]] >= from) f(k, this.list[k]);
-			}
-		}
+	// first is the first message of the first block that has not ended at a place.
+	first(place) {
+		const block = this.latest.findIndex((e) => e >= place);
+		return block < 0 ? this.begin.length : block * blockSize;
 	}
 }
 
-// Steps places events one after the other in equal steps, as if time were their order.
+// sortedAfter is the number of values in a sorted array that are at most a value.
+function sortedAfter(values, value) {
+	let low = 0, high = values.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (values[middle] <= value) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+// Selection is the messages that pass the filters, in the order in which they were
+// sent.
+class Selection {
+	constructor(m, keep) {
+		this.list = m.order.filter(keep);
+		this.position = new Int32Array(m.count).fill(-1);
+		this.list.forEach((i, k) => (this.position[i] = k));
+		this.places = new Places(Float64Array.from(this.list, (i) => m.sent[i]), Float64Array.from(this.list, (i) => m.end[i]));
+	}
+}
+
+// Steps places events one after the other in equal steps, those of one instant too.
 class Steps {
-	constructor(selection) {
-		const { list, messages: m } = selection;
+	constructor({ list }, m) {
 		const times = new Float64Array(list.length * 2);
 		let n = 0;
 		for (const i of list) {
 			times[n++] = m.sent[i];
 			if (m.fate[i] !== underWay && m.took[i] > 0) times[n++] = m.end[i];
 		}
-		this.times = times.subarray(0, n).sort();
-		this.spread(selection);
-	}
-
-	// spread gives each event a step of its own, those of one instant too.
-	spread(selection) {
-		const { list, messages: m } = selection;
-		const used = new Map();
+		this.times = times.slice(0, n).sort();
+		const used = new Int32Array(n + 1);
 		const take = (t) => {
-			const first = this.at(t), n = used.get(first) || 0;
-			used.set(first, n + 1);
-			return first + n;
+			const first = this.at(t);
+			return first + used[first]++;
 		};
-		this.sent = new Map();
-		this.end = new Map();
-		for (const i of list) {
-			const at = take(m.sent[i]);
-			this.sent.set(i, at);
-			this.end.set(i, m.fate[i] === underWay ? Infinity : m.took[i] > 0 ? take(m.end[i]) : at);
-		}
+		const begin = new Float64Array(list.length), end = new Float64Array(list.length);
+		list.forEach((i, k) => {
+			begin[k] = take(m.sent[i]);
+			end[k] = m.fate[i] === underWay ? Infinity : m.took[i] > 0 ? take(m.end[i]) : begin[k];
+		});
+		this.places = new Places(begin, end);
 	}
 
-	// at is the position of the first event at a time or later.
+	// at is the number of events before a time.
 	at(time) {
 		let low = 0, high = this.times.length;
 		while (low < high) {
@@ -122,21 +121,21 @@ class Diagram extends Drawing {
 		const { messages: m, names, kinds } = this.state.records;
 		const setup = new Set(["init", "init_ok", "topology", "topology_ok"].map((k) => kinds.indexOf(k)).filter((k) => k >= 0));
 		const node = f.node ? names.indexOf(f.node) : -1, kind = f.kind !== undefined ? kinds.indexOf(f.kind) : -1;
-		this.selection = new Selection(this.state.records, (i) =>
+		this.selection = new Selection(m, (i) =>
 			(!f.node || m.src[i] === node || m.dest[i] === node) && (kind < 0 || m.kind[i] === kind) &&
 			(!f.lost || m.fate[i] >= dropped || m.fate[i] === underWay) && (!f.about || f.about.has(i)) && (!f.rpc || f.rpc.has(i)) &&
 			(!f.withoutSetup || !setup.has(m.kind[i])) && (!f.servers || !(this.state.records.clients[m.src[i]] || this.state.records.clients[m.dest[i]])));
-		this.about = f.about;
 		this.knows = f.about ? this.firstMentions(f.about) : undefined;
 		this.steps = undefined;
 		if (f.steps) {
-			this.steps = new Steps(this.selection);
+			this.steps = new Steps(this.selection, m);
 			this.show(new Range(-1, Math.max(2, this.steps.times.length + 1), 2));
 			const from = this.steps.at(this.time.from), to = this.steps.at(this.time.to);
 			if (to - from >= 2) this.range.set(from - 1, to + 1);
 		} else {
 			this.show(this.time);
 		}
+		this.places = (this.steps || this.selection).places;
 		this.range.redraw();
 	}
 
@@ -150,27 +149,23 @@ class Diagram extends Drawing {
 
 	// firstMentions is when each line first got a message that mentions the value.
 	firstMentions(about) {
-		const { messages: m, names } = this.state.records, first = new Map();
+		const { messages: m } = this.state.records, first = new Map();
 		for (const i of about) {
+			if (this.state.records.clients[m.dest[i]]) continue;
 			const lane = this.lane[m.dest[i]];
 			if (m.fate[i] === arrived && (!first.has(lane) || m.end[i] < m.end[first.get(lane)])) first.set(lane, i);
 		}
 		return first;
 	}
 
-	// begins and ends are the places of a message on the axis.
-	begins(i) { return this.steps ? this.steps.sent.get(i) : this.state.records.messages.sent[i]; }
+	// inView is the first message in view and the number of those up to the last. Some
+	// between them may have ended already.
+	inView() { return [this.places.first(this.range.from), this.places.after(this.range.to)]; }
 
-	ends(i) { return this.steps ? this.steps.end.get(i) : this.state.records.messages.end[i]; }
-
-	// inView lists the messages in view, in order.
-	inView() {
-		const out = [];
-		if (!this.steps) {
-			this.selection.each(this.range.from, this.range.to, (k, i) => out.push(i));
-			return out;
-		}
-		for (const i of this.selection.list) if (this.ends(i) >= this.range.from && this.begins(i) <= this.range.to) out.push(i);
+	// some lists the first messages in view, at most so many.
+	some(most) {
+		const [first, last] = this.inView(), out = [];
+		for (let k = first; k < last && out.length < most; k++) if (this.places.end[k] >= this.range.from) out.push(this.selection.list[k]);
 		return out;
 	}
 
@@ -183,9 +178,9 @@ class Diagram extends Drawing {
 	}
 
 	draw(c, w, h) {
-		const list = this.inView(), bottom = h - 20;
+		const [first, last] = this.inView(), bottom = h - 20, count = last - first;
 		let stride = 1;
-		while (list.length / stride > mostArrows) stride *= 2;
+		while (count / stride > mostArrows) stride *= 2;
 		const { faults } = this.state.records;
 		if (this.steps) this.drawStepTimes(c, 4, bottom);
 		else this.drawTimes(c, 4, bottom);
@@ -194,12 +189,12 @@ class Diagram extends Drawing {
 		this.clip(c, 0, bottom + 1, () => {
 			this.drawChosenTime(c, bottom);
 			this.drawCuts(c, faults);
-			if (stride > 1) this.drawDensity(c, list);
-			this.drawArrows(c, list, stride);
+			if (stride > 1) this.drawDensity(c, first, last, Math.max(1, stride / 16));
+			this.drawArrows(c, first, last, stride);
 			this.drawKnowledge(c);
 		});
-		Object.assign(this.canvas.dataset, { view: list.length, drawn: this.drawn.length, stride });
-		this.state.shows(list, stride);
+		Object.assign(this.canvas.dataset, { view: count, drawn: this.drawn.length, stride });
+		this.state.shows(stride > 1 ? count : this.drawn.length, stride);
 	}
 
 	drawStepTimes(c, top, bottom) {
@@ -276,16 +271,18 @@ class Diagram extends Drawing {
 		c.setLineDash([]);
 	}
 
-	// drawDensity shows how much each node sends where not every arrow is drawn.
-	drawDensity(c, list) {
-		const { messages: m } = this.state.records;
+	// drawDensity shows how much each node sends where not every arrow is drawn. It
+	// counts one in so many messages.
+	drawDensity(c, first, last, every) {
+		const { src } = this.state.records.messages, { list } = this.selection, { begin } = this.places;
 		const wide = 3, columns = Math.ceil(this.width / wide), counts = new Float64Array(columns * this.labels.length);
+		const scale = (this.width - left - right) / (this.range.to - this.range.from) / wide, shift = left / wide - this.range.from * scale;
 		let most = 1;
-		for (const i of list) {
-			const x = this.x(this.begins(i));
-			if (x < left) continue;
-			const at = this.lane[m.src[i]] * columns + Math.floor(x / wide);
-			most = Math.max(most, ++counts[at]);
+		for (let k = Math.ceil(first / every) * every; k < last; k += every) {
+			const column = Math.floor(begin[k] * scale + shift);
+			if (column < 0) continue;
+			const n = ++counts[this.lane[src[list[k]]] * columns + column];
+			if (n > most) most = n;
 		}
 		c.fillStyle = colour.request;
 		for (let lane = 0; lane < this.labels.length; lane++) {
@@ -298,19 +295,18 @@ class Diagram extends Drawing {
 	}
 
 	// drawArrows draws one in so many messages, and keeps where they are.
-	drawArrows(c, list, stride) {
-		const { messages: m } = this.state.records;
+	drawArrows(c, first, last, stride) {
+		const { messages: m } = this.state.records, { list, position } = this.selection;
 		this.drawn = [];
-		const groups = { request: [], reply: [], lost: [] }, position = new Map();
-		list.forEach((i, k) => {
-			if (stride > 1 && i % stride !== 0 && i !== this.state.chosen) return;
-			const a = this.arrow(i);
+		const groups = { request: [], reply: [], lost: [] };
+		for (let k = Math.ceil(first / stride) * stride; k < last; k += stride) {
+			if (this.places.end[k] < this.range.from) continue;
+			const i = list[k], a = this.arrow(i, k);
 			this.drawn.push(a);
-			if (list.length <= 4000) position.set(i, a);
 			if (m.fate[i] >= dropped || m.fate[i] === underWay) groups.lost.push(a);
 			else if (m.request[i] >= 0) groups.reply.push(a);
 			else groups.request.push(a);
-		});
+		}
 		c.globalAlpha = stride > 1 ? 0.35 : 1;
 		for (const [name, dash, wide] of [["reply", [], 1], ["request", [], 1.4], ["lost", [5, 3], 1.6]]) {
 			c.strokeStyle = c.fillStyle = colour[name];
@@ -329,15 +325,15 @@ class Diagram extends Drawing {
 			else c.stroke();
 		}
 		c.globalAlpha = 1;
-		for (const i of this.state.related) if (position.has(i)) this.emphasise(c, position.get(i));
-		if (list.length <= fewArrows) for (const a of this.drawn) this.label(c, a);
+		for (const i of this.state.related) if (position[i] >= 0) this.emphasise(c, this.arrow(i, position[i]));
+		if (this.drawn.length <= fewArrows && stride === 1) for (const a of this.drawn) this.label(c, a);
 	}
 
 	// arrow is where a message is drawn. One that was lost ends before its receiver.
-	arrow(i) {
+	arrow(i, k) {
 		const { messages: m } = this.state.records;
 		const y1 = this.laneY(this.lane[m.src[i]]), y2 = this.laneY(this.lane[m.dest[i]]), lost = m.fate[i] >= dropped;
-		const x1 = this.x(this.begins(i)), end = this.ends(i), x2 = isFinite(end) ? this.x(end) : this.width;
+		const x1 = this.x(this.places.begin[k]), end = this.places.end[k], x2 = isFinite(end) ? this.x(end) : this.width;
 		if (!lost) return { i, x1, y1, x2, y2 };
 		const bend = x2 - x1 < 12 ? 12 : 0;
 		return { i, x1, y1, x2: x1 + (x2 - x1) * 0.7 + bend, y2: y1 + (y2 - y1) * 0.7 };
@@ -396,10 +392,11 @@ class Diagram extends Drawing {
 		c.fillStyle = colour.good;
 		c.strokeStyle = colour.bg;
 		for (const [lane, i] of this.knows || []) {
-			if (this.steps && !this.steps.end.has(i)) continue;
+			const k = this.selection.position[i];
+			if (k < 0) continue;
 			c.lineWidth = 2;
 			c.beginPath();
-			c.arc(this.x(this.ends(i)), this.laneY(lane), 6, 0, 7);
+			c.arc(this.x(this.places.end[k]), this.laneY(lane), 6, 0, 7);
 			c.fill();
 			c.stroke();
 		}
@@ -416,7 +413,10 @@ class Diagram extends Drawing {
 		return best;
 	}
 
-	hover(x, y) { this.state.sayMessage(this.nearest(x, y)); }
+	hover(x, y, event) {
+		const i = this.nearest(x, y);
+		this.state.hint(i < 0 ? "" : this.state.line(i, 160), event);
+	}
 
 	click(x, y) {
 		const i = this.nearest(x, y);
@@ -430,10 +430,10 @@ class Diagram extends Drawing {
 
 	// next chooses the message after, or before, the chosen one, and brings it into view.
 	next(by) {
-		const { list } = this.selection;
+		const { list, position } = this.selection, [first, last] = this.inView();
 		if (list.length === 0) return;
-		let k = this.state.chosen >= 0 ? list.indexOf(this.state.chosen) + by : -1;
-		if (this.state.chosen < 0) k = by > 0 ? list.indexOf(this.inView()[0] ?? list[0]) : list.length - 1;
+		const at = this.state.chosen >= 0 ? position[this.state.chosen] : -1;
+		let k = at >= 0 ? at + by : by > 0 ? first : last - 1;
 		k = Math.max(0, Math.min(list.length - 1, k));
 		this.state.choose(list[k]);
 		this.reveal(list[k]);
@@ -441,7 +441,7 @@ class Diagram extends Drawing {
 
 	// reveal moves the view to a message that is outside.
 	reveal(i) {
-		const begin = this.begins(i), { from, to } = this.range;
+		const begin = this.places.begin[this.selection.position[i]], { from, to } = this.range;
 		if (begin < from || begin > to) this.range.set(begin - (to - from) / 2, begin + (to - from) / 2);
 	}
 }

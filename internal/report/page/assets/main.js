@@ -1,10 +1,18 @@
 // main.js puts the drawings together, with their controls and the panel beside them.
 
+// mostFollowed is the largest number of messages that are shown as a story of their
+// own.
+const mostFollowed = 4000;
+
+function plural(n, noun) { return n.toLocaleString("en") + " " + noun + (n === 1 ? "" : "s"); }
+
 // State is what the drawings share: what is chosen, and what is said about it.
 class State {
 	constructor(records, texts) {
 		Object.assign(this, { records, texts, chosen: -1, related: [], chosenOperations: [], filters: { withoutSetup: records.messages.count > 0 } });
 		this.time = new Range(0, Math.max(1e-3, records.end), 1e-4);
+		this.tip = el("div", { class: "hint", hidden: true, "aria-hidden": "true" });
+		document.body.append(this.tip);
 		this.says = el("p", { class: "says", id: "says", role: "status" });
 	}
 
@@ -35,7 +43,14 @@ class State {
 		return (m.sent[i] / 1000).toFixed(6) + "  " + this.name(m.src[i]) + " → " + this.name(m.dest[i]) + "  " + this.brief(i, most) + fate;
 	}
 
-	sayMessage(i) { if (i >= 0) this.say(this.line(i, 160)); }
+	// hint shows a text beside the pointer, or none.
+	hint(text, event) {
+		this.tip.hidden = !text;
+		if (!text) return;
+		this.tip.textContent = text;
+		this.tip.style.left = Math.min(event.clientX + 14, innerWidth - this.tip.offsetWidth - 8) + "px";
+		this.tip.style.top = event.clientY + 18 + "px";
+	}
 
 	operationText(i) {
 		const o = this.records.operations;
@@ -44,8 +59,6 @@ class State {
 		const took = o.outcome[i] === unanswered ? "no answer" : outcomes[o.outcome[i]] + " after " + durationText(o.took[i]);
 		return (o.begin[i] / 1000).toFixed(6) + "  " + process + "  " + this.records.functions[o.f[i]] + " " + text + "  " + took;
 	}
-
-	sayOperation(i) { if (i >= 0) this.say(this.operationText(i)); }
 
 	// choose shows a message, and what belongs to the same RPC.
 	choose(i) {
@@ -85,10 +98,9 @@ class State {
 
 	moved() { this.controls?.moved(); }
 
-	shows(list, stride) {
-		const n = list.length.toLocaleString("en");
-		this.controls?.count(stride > 1 ? n + " messages in view; one in " + stride + " is drawn: zoom in to see all" : n + (list.length === 1 ? " message" : " messages") + " in view");
-		this.panel?.list(list);
+	shows(count, stride) {
+		this.controls?.count(plural(count, "message") + " in view" + (stride > 1 ? "; one in " + stride + " is drawn: zoom in to see all" : ""));
+		this.panel?.list();
 	}
 
 	// filter changes filters of the diagram.
@@ -107,40 +119,42 @@ class State {
 		return { about, operations: [...operations] };
 	}
 
+	// updates are the operations, of some, that were invoked with one of the values.
+	updates(operations, values) {
+		return operations.slice(0, 10000).filter((i) => {
+			const text = new TextEncoder().encode(this.texts.invoked(i));
+			let is = false;
+			for (const v of values) mentions(text, [0], 1, v, () => (is = true));
+			return is;
+		}).slice(0, 50);
+	}
+
 	// explain takes diagram and plots to what an example of a finding is about.
 	explain(example) {
 		const { messages: m, operations: o } = this.records;
 		const found = this.mentioning(example.Values || []);
 		const proof = new Set(example.Operations || []);
 		for (const step of example.Cycle || []) proof.add(step.Operation);
-		let chosen = [];
-		for (let i = 0; i < o.count; i++) if (proof.has(o.index[i]) || proof.has(this.completion(i))) chosen.push(i);
-		const times = [];
+		const value = (example.Values || [])[0] ?? "", follow = found.about.size > 0 && found.about.size <= mostFollowed;
+		for (const i of this.updates(found.operations, example.Values || [])) proof.add(o.index[i]);
+		const chosen = [], times = [];
+		for (let i = 0; i < o.count; i++) if (proof.has(o.index[i]) || proof.has(o.index[i] + o.done[i])) chosen.push(i);
 		for (const i of chosen) times.push(o.begin[i], o.outcome[i] === unanswered ? o.begin[i] : o.begin[i] + o.took[i]);
-		const value = (example.Values || [])[0] ?? "";
-		const follow = found.about.size > 0;
-		if (chosen.length === 0) chosen = found.operations.slice(0, 50);
-		if (times.length === 0) {
-			for (const i of found.about) times.push(m.sent[i]);
-			for (const i of chosen) times.push(o.begin[i]);
-		}
+		if (follow) for (const i of found.about) times.push(m.sent[i]);
 		this.chosenOperations = chosen;
 		this.chosen = -1;
 		this.related = [];
 		let from = times.reduce((a, b) => Math.min(a, b), Infinity), to = times.reduce((a, b) => Math.max(a, b), -Infinity);
 		if (!(from <= to)) [from, to] = [0, this.records.end];
-		const room = Math.max((to - from) * 0.08, 0.2);
+		const room = Math.max((to - from) * 0.05, 0.2);
 		this.time.set(from - room, to + room);
-		this.filter({ about: follow ? found.about : undefined, node: "", kind: undefined, lost: false, rpc: undefined, steps: follow && found.about.size <= 4000, servers: false });
+		this.filter({ about: follow ? found.about : undefined, node: "", kind: undefined, lost: false, rpc: undefined, steps: follow, servers: false });
 		this.controls.sync(follow ? value : "");
 		this.panel.operation(chosen[0] ?? -1);
 		this.panel.at(from);
-		this.say((follow ? found.about.size + " messages mention " + value + "; " : "") + chosen.length + " operations are marked, from " + timeText(from, 0.001) + " to " + timeText(to, 0.001));
+		this.say((follow ? plural(found.about.size, "message") + " about " + value + ", and " : "") + plural(chosen.length, "operation") + " marked, from " + timeText(from, 0.001) + " to " + timeText(to, 0.001));
 		this.redraw();
 	}
-
-	// completion is the index of an operation's completion, if it is known to be near.
-	completion(i) { return this.completions?.get(i); }
 }
 
 // Controls move the view and set the filters.
@@ -158,7 +172,7 @@ class Controls {
 		this.counted = el("span", { class: "says", id: "counted", role: "status" });
 		this.view = el("div", { class: "bar", role: "group", "aria-label": "view" },
 			el("span", { class: "group" }, button("◀", "earlier", both((r) => r.pan(-0.5))), button("▶", "later", both((r) => r.pan(0.5)))),
-			el("span", { class: "group" }, button("＋", "zoom in", both((r) => r.zoom(0.5))), button("－", "zoom out", both((r) => r.zoom(2)))),
+			el("span", { class: "group" }, button("+", "zoom in", both((r) => r.zoom(0.5))), button("−", "zoom out", both((r) => r.zoom(2)))),
 			button("whole run", "show the whole run", () => { state.time.whole(); active().whole(); }),
 			el("label", {}, "from", this.from), el("label", {}, "to", this.to, "s"),
 			el("span", { class: "says" }, "drag to move; Ctrl and the wheel to zoom, or the keys ← → + − 0 on a plot"));
@@ -279,7 +293,7 @@ class Panel {
 		}
 		if (focus) this.tabs[id].focus();
 		if (id === "logs") this.showLogs();
-		if (id === "inview") this.list(this.latest || []);
+		if (id === "inview" && this.state.diagram) this.list();
 	}
 
 	// message shows one message, with what it answers and what answers it.
@@ -320,15 +334,13 @@ class Panel {
 	}
 
 	// list shows the first messages in view.
-	list(messages) {
-		this.latest = messages;
+	list() {
 		if (this.current !== "inview") return;
 		clearTimeout(this.later);
 		this.later = setTimeout(() => {
-			const { state } = this, m = state.records.messages, shown = messages.slice(0, 150);
+			const { state } = this, m = state.records.messages, most = 150, shown = state.diagram.some(most);
 			const items = shown.map((i) => el("li", {}, el("button", { type: "button", class: m.fate[i] >= dropped ? "lost" : "", onclick: () => state.choose(i) }, state.line(i, 70))));
-			const rest = messages.length - shown.length;
-			this.panels.inview.replaceChildren(el("ul", { class: "list" }, ...items), ...(rest > 0 ? [el("p", { class: "limit" }, "and " + rest + " more: zoom in")] : []));
+			this.panels.inview.replaceChildren(el("ul", { class: "list" }, ...items), ...(shown.length === most ? [el("p", { class: "limit" }, "and perhaps more: zoom in")] : []));
 		}, 120);
 	}
 
@@ -447,6 +459,7 @@ async function main() {
 	bench.dataset.ready = "true";
 	state.redraw();
 	state.moved();
+	requestAnimationFrame(() => setTimeout(() => performance.mark("drawn"))); // for who measures it
 }
 
 main().catch((error) => {

@@ -97,12 +97,13 @@ class Latency extends Drawing {
 	drawPoints(c, from, to) {
 		const { operations: o } = this.state.records;
 		const columns = Math.ceil(this.width / 2) + 2, taken = new Uint8Array(columns * Math.ceil(this.height / 2 + 2));
+		const scale = (this.width - left - right) / (this.range.to - this.range.from), shift = left - this.range.from * scale;
 		c.lineWidth = 1.5;
 		for (const outcome of [ok, unanswered, info, fail]) {
 			c.fillStyle = c.strokeStyle = outcomeColour(outcome);
 			for (let i = from; i < to; i++) {
 				if (o.outcome[i] !== outcome) continue;
-				const x = this.x(o.begin[i]), y = outcome === unanswered ? 12 : this.y(o.took[i]);
+				const x = o.begin[i] * scale + shift, y = outcome === unanswered ? 12 : this.y(o.took[i]);
 				const cell = Math.max(0, y >> 1) * columns + Math.max(0, x >> 1);
 				if (taken[cell] >> outcome & 1) continue; // the same mark is there already
 				taken[cell] |= 1 << outcome;
@@ -161,7 +162,10 @@ class Latency extends Drawing {
 		return best;
 	}
 
-	hover(x, y) { this.state.sayOperation(this.nearest(x, y)); }
+	hover(x, y, event) {
+		const i = this.nearest(x, y);
+		this.state.hint(i < 0 ? "" : this.state.operationText(i), event);
+	}
 
 	click(x, y) { this.state.chooseOperation(this.nearest(x, y)); }
 }
@@ -293,7 +297,10 @@ class Bars extends Drawing {
 		return best;
 	}
 
-	hover(x, y) { this.state.sayOperation(this.nearest(x, y)); }
+	hover(x, y, event) {
+		const i = this.nearest(x, y);
+		this.state.hint(i < 0 ? "" : this.state.operationText(i), event);
+	}
 
 	click(x, y) { this.state.chooseOperation(this.nearest(x, y)); }
 }

@@ -190,7 +190,7 @@ class Drawing {
 		});
 		canvas.addEventListener("pointermove", (e) => {
 			if (!pointers.has(e.pointerId)) {
-				this.hover?.(place(e), e.clientY - canvas.getBoundingClientRect().top);
+				this.hover?.(place(e), e.clientY - canvas.getBoundingClientRect().top, e);
 				return;
 			}
 			const before = [...pointers.values()];
@@ -205,6 +205,7 @@ class Drawing {
 				this.range.pan(-by / (this.width - left - right));
 			}
 		});
+		canvas.addEventListener("pointerleave", () => this.state?.hint(""));
 		const lift = (e) => {
 			if (!pointers.delete(e.pointerId)) return;
 			if (moved <= 3 && e.type === "pointerup") this.click?.(place(e), e.clientY - canvas.getBoundingClientRect().top);
