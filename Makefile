@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds determinism test test-all broken race mutants lint $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
+.PHONY: build list stages seeds determinism test test-all broken race mutants lint screenshots $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
 
 build:
 	@test -x bin/glomers || echo "building bin/glomers: the first time, Go fetches the modules that it needs and compiles them"
@@ -61,6 +61,10 @@ $(STAGES:%=compare-%): compare-%: build
 # draws their pictures.
 docs:
 	go test ./internal/fresh -run TestOutput -update -timeout 60m
+
+# Takes the screenshots of glomers serve anew; needs Chromium.
+screenshots:
+	go test ./internal/cli -run TestScreenshots -count 1 -args -screenshots
 
 list: build
 	@bin/glomers list

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-//go:embed *.md
+//go:embed *.md images/*.png
 var files embed.FS
 
 // Files returns the pages and their pictures, by the names of their files.

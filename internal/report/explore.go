@@ -78,7 +78,7 @@ func (e *Exploration) WriteHTML(w io.Writer) error {
 const (
 	histogramWidth  = 360.0
 	histogramHeight = 96.0
-	histogramBins   = 24
+	mostBins        = 24
 )
 
 // bins counts values in ascending order in intervals of equal length from the least
@@ -103,7 +103,7 @@ func (s Spread) histogram() []byte {
 		return nil
 	}
 	low, high := values[0], values[len(values)-1]
-	counts := bins(values, histogramBins)
+	counts := bins(values, min(max(int(2*math.Sqrt(float64(len(values)))), 6), mostBins)) // few values need wide bars
 	most := slices.Max(counts)
 	var c canvas
 	x := func(v float64) float64 {
@@ -117,7 +117,7 @@ func (s Spread) histogram() []byte {
 	wide := histogramWidth / float64(len(counts))
 	from, bar := 0.0, wide
 	if len(counts) == 1 {
-		bar = histogramWidth / histogramBins
+		bar = histogramWidth / mostBins
 		from = (histogramWidth - bar) / 2
 	}
 	for i, n := range counts {
@@ -132,6 +132,10 @@ func (s Spread) histogram() []byte {
 	c.add(`<path class="axis" d="M0 %.1fH%.0f"/>`, histogramHeight+.5, histogramWidth)
 	if s.Limit > low && s.Limit < high {
 		c.add(`<path class="limit" d="M%.1f -6V%.0f"/><text class="limit-text" x="%.1f" y="4">limit %s</text>`, x(s.Limit), histogramHeight, min(x(s.Limit)+4, histogramWidth-60), escape(checkers.Figure(s.Limit)))
+	}
+	if low == high {
+		c.add(`<text class="middle" x="%.0f" y="%.0f">%s</text></svg>`, histogramWidth/2, histogramHeight+15, escape(checkers.Figure(low)))
+		return c.Bytes()
 	}
 	c.add(`<text x="0" y="%.0f">%s</text><text class="end" x="%.0f" y="%.0f">%s</text></svg>`, histogramHeight+15, escape(checkers.Figure(low)), histogramWidth, histogramHeight+15, escape(checkers.Figure(high)))
 	return c.Bytes()
