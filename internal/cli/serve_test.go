@@ -69,8 +69,10 @@ func TestServeInBrowser(t *testing.T) {
 	p.Click(`a[href^="/reports/"]`)
 	see("body", "echo latency")
 	p.Do(chromedp.Navigate(run))
-	p.Click(`a[href$="/history.txt"]`)
-	see("body", ":invoke")
+	see("main", "seed 5")
+	if text := p.Text(`fetch(document.querySelector('a[href$="/history.txt"]').href).then((r) => r.text())`); !strings.Contains(text, ":invoke") {
+		t.Errorf("the history is %.100q", text)
+	}
 	p.Do(chromedp.Navigate(base + "/"))
 	see("main", "1 of 14 stages passed")
 	for _, e := range p.Errors() {

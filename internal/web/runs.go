@@ -40,6 +40,7 @@ type run struct {
 	Why      string // what is to say about the outcome; may be empty
 	Results  edn.Map
 	Notes    []string
+	Warnings []string // notes of what may be a fault of the nodes
 	Criteria []criterion
 	Damaged  []string // what could not be read, and why
 }
