@@ -29,7 +29,7 @@ text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--ink)}
 .fault{fill:var(--fault)}.fault-text{fill:var(--dim);font-size:11px;font-style:italic}
 .gap{stroke:var(--dim);stroke-dasharray:1 4}.node{fill:var(--bg);stroke:var(--ink);stroke-width:1.5}
 .tip-msg{fill:var(--msg)}.tip-ack{fill:var(--ack)}.edge{stroke:var(--msg);fill:none;stroke-linecap:round;opacity:.75}
-.count{font-size:11px;text-anchor:middle;fill:var(--dim);stroke:var(--bg);stroke-width:3px;paint-order:stroke}
+.count{font-size:13px;text-anchor:middle;stroke:var(--bg);stroke-width:6px;paint-order:stroke}
 `
 
 // canvas collects the elements of an SVG document.

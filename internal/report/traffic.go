@@ -45,6 +45,7 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 	edges, most, total := t.edges(ids)
 	const size = 560.0
 	at := layout(ids, edges, size)
+	height := closeUp(at) + 45
 	c := &canvas{}
 	c.add(`<text x="12" y="20" style="font-weight:600">%s</text>`, escape(t.Title))
 	for _, e := range edges {
@@ -72,8 +73,8 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 	if slices.ContainsFunc(ids, journal.IsService) {
 		who += " and services"
 	}
-	c.add(`<text class="fault-text" x="12" y="%.0f">%s between %s, on %s</text>`, size+30, plural(total, "message"), who, plural(len(edges), "link"))
-	_, err := w.Write(c.document(size, size+42, t.Title))
+	c.add(`<text class="fault-text" x="12" y="%.0f">%s between %s, on %s</text>`, height-12, plural(total, "message"), who, plural(len(edges), "link"))
+	_, err := w.Write(c.document(size, height, t.Title))
 	return err
 }
 
@@ -101,6 +102,23 @@ func (t *Traffic) edges(ids []string) (edges []edge, most, total int) {
 		}
 	}
 	return edges, most, total
+}
+
+// closeUp moves nodes up to where the title ends, and returns the lowest edge of
+// them: a grid with more columns than rows would leave half of the picture empty.
+func closeUp(at map[string]point) float64 {
+	top, bottom := math.Inf(1), 0.0
+	for _, p := range at {
+		top, bottom = min(top, p.y), max(bottom, p.y)
+	}
+	if len(at) == 0 {
+		return bottom
+	}
+	const first = 58 // below the title
+	for id, p := range at {
+		at[id] = point{p.x, p.y - top + first}
+	}
+	return bottom - top + first + 15
 }
 
 // layout places nodes: a tree around its centre, ring by ring; a grid as a grid;
