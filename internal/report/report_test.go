@@ -169,13 +169,15 @@ func TestTrafficShowsTheTopology(t *testing.T) {
 		name  string
 		links [][2]string
 		want  map[string]string // the place of some nodes, as x,y
+
+		height string // of the picture; empty for any
 	}{
 		{"a tree around its centre, where n1 is busier", [][2]string{{"n0", "n1"}, {"n0", "n2"}, {"n1", "n3"}, {"n1", "n4"}, {"n1", "n5"}, {"n2", "n6"}},
-			map[string]string{"n0": "280.0,294.0"}},
+			map[string]string{"n0": "280.0,294.0"}, ""},
 		{"five nodes on a grid, three in a row", [][2]string{{"n0", "n1"}, {"n1", "n2"}, {"n0", "n3"}, {"n1", "n4"}, {"n3", "n4"}},
-			map[string]string{"n0": "44.0,176.0", "n2": "516.0,176.0", "n4": "280.0,412.0"}},
+			map[string]string{"n0": "44.0,58.0", "n2": "516.0,58.0", "n4": "280.0,294.0"}, "354"},
 		{"no grid: n2 and n3 are in different rows", [][2]string{{"n0", "n1"}, {"n1", "n2"}, {"n2", "n3"}, {"n3", "n4"}, {"n0", "n4"}},
-			map[string]string{"n0": "280.0,58.0"}},
+			map[string]string{"n0": "280.0,58.0"}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -188,6 +190,9 @@ func TestTrafficShowsTheTopology(t *testing.T) {
 			var b bytes.Buffer
 			if err := tr.WriteSVG(&b); err != nil {
 				t.Fatal(err)
+			}
+			if test.height != "" && !strings.Contains(b.String(), fmt.Sprintf(" height=%q", test.height)) {
+				t.Errorf("the picture is not %s high:\n%s", test.height, &b)
 			}
 			for id, want := range test.want {
 				var x, y float64

@@ -45,7 +45,10 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 	edges, most, total := t.edges(ids)
 	const size = 560.0
 	at := layout(ids, edges, size)
-	height := closeUp(at) + 45
+	height := 0.0 // a grid may have fewer rows than columns
+	for _, p := range at {
+		height = max(height, p.y+60)
+	}
 	c := &canvas{}
 	c.add(`<text x="12" y="20" style="font-weight:600">%s</text>`, escape(t.Title))
 	for _, e := range edges {
@@ -104,23 +107,6 @@ func (t *Traffic) edges(ids []string) (edges []edge, most, total int) {
 	return edges, most, total
 }
 
-// closeUp moves nodes up to where the title ends, and returns the lowest edge of
-// them: a grid with more columns than rows would leave half of the picture empty.
-func closeUp(at map[string]point) float64 {
-	top, bottom := math.Inf(1), 0.0
-	for _, p := range at {
-		top, bottom = min(top, p.y), max(bottom, p.y)
-	}
-	if len(at) == 0 {
-		return bottom
-	}
-	const first = 58 // below the title
-	for id, p := range at {
-		at[id] = point{p.x, p.y - top + first}
-	}
-	return bottom - top + first + 15
-}
-
 // layout places nodes: a tree around its centre, ring by ring; a grid as a grid;
 // anything else on a circle.
 func layout(ids []string, edges []edge, size float64) map[string]point {
@@ -146,9 +132,8 @@ func layout(ids []string, edges []edge, size float64) map[string]point {
 	}
 	if side := gridSide(ids, edges); side > 0 {
 		step := 2 * radius / float64(side-1)
-		rows := (len(ids) + side - 1) / side
 		for i, id := range ids {
-			at[id] = point{centre.x - radius + step*float64(i%side), centre.y + step*(float64(i/side)-float64(rows-1)/2)}
+			at[id] = point{centre.x - radius + step*float64(i%side), centre.y - radius + step*float64(i/side)}
 		}
 		return at
 	}
