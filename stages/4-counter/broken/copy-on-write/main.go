@@ -5,7 +5,7 @@
 // the same map, the second puts back what the first had changed, and an addition
 // is gone. A handler is done within some microseconds, so that it takes a second
 // message at the same moment, and a goroutine that gives way between two locks.
-// Caught by: final-reads
+// Caught by: final-reads, in 9 of 20 seeds
 // Command: glomers test 4 ./stages/4-counter/broken/copy-on-write --engine native --yields 0.3 --cpu-cost 400µs --seed 2
 package main
 

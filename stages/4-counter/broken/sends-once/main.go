@@ -1,7 +1,7 @@
 // Wrong: every addition is sent to the other nodes, once. Its author thought that a
 // message that was sent arrives. During a partition it is lost, nothing repeats it,
 // and the nodes differ for ever.
-// Caught by: final-reads
+// Caught by: final-reads, in 20 of 20 seeds
 // Command: glomers test 4 ./stages/4-counter/broken/sends-once --seed 1
 package main
 

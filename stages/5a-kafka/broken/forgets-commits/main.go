@@ -2,7 +2,7 @@
 // again. Its author took commits for a hint. Whoever is assigned a key next gets all
 // messages once more. The official check allows it, since clients may poll again what
 // they have seen.
-// Caught by: commit-forgotten (strict)
+// Caught by: commit-forgotten (strict), in 20 of 20 seeds
 // Command: glomers test 5a ./stages/5a-kafka/broken/forgets-commits --strict --seed 1
 package main
 

