@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -89,7 +88,6 @@ func (a *app) compareDesigns(ctx context.Context, stage stages.Stage, others []s
 			return err
 		}
 	}
-	debug.SetGCPercent(400) // as in simulate
 	rows, latency, err := a.measureAll(ctx, stage, designs, f)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +173,9 @@ func (s *subject) close() {
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
 func (a *app) loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
+	// Much is allocated and little of it stays; and compiled WebAssembly makes the
+	// collector wait. Let it run less often.
+	debug.SetGCPercent(400)
 	if h.Engine == engineNative {
 		return a.loadNative(ctx, t, h)
 	}

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -108,8 +107,6 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 	if err := needSim(cmd, plan); err != nil {
 		return nil, err
 	}
-	// Compiled code makes the collector of the host wait: let it run less often.
-	debug.SetGCPercent(400)
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
 		return nil, err

@@ -151,10 +151,20 @@ func (e *Engine) Skew(id string, by time.Duration) error {
 	return err
 }
 
+// eventsBetweenReviews is how many events of the kernel pass between two reviews of
+// the place where a run is: about a millisecond.
+const eventsBetweenReviews = 32
+
 // Drive runs the kernel in virtual time until it is stopped, a node fails or the
 // context ends. It returns what ended the run, nil for a normal end.
 func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	e.kernel, e.ctx = k, ctx
+	review := func() {}
+	if placer, ok := e.options.Program.(Placer); ok {
+		place := placer.Place()
+		defer place.Release()
+		review = place.Review
+	}
 	for _, n := range e.nodes {
 		if err := n.boot(); err != nil {
 			return err
@@ -163,9 +173,12 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 			return k.Err()
 		}
 	}
-	for k.Step() {
+	for events := 1; k.Step(); events++ {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if events%eventsBetweenReviews == 0 {
+			review()
 		}
 	}
 	return k.Err()

@@ -14,6 +14,20 @@ type Program interface {
 	Machine(node string) (Machine, error)
 }
 
+// A Placer is a Program whose guests run best on one core with the goroutine that
+// drives them.
+type Placer interface {
+	// Place keeps the calling goroutine on a core until Release. Guests that it
+	// resumes follow it there.
+	Place() Place
+}
+
+// A Place is a core that a run occupies.
+type Place interface {
+	Review() // may choose another core; to be called every now and then
+	Release()
+}
+
 // A Machine is the computer of one node. Its disk outlives the program that
 // runs on it.
 type Machine interface {

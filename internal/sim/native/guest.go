@@ -37,7 +37,8 @@ type guest struct {
 	reports      *os.File // what the race detector printed, nil without one
 	reportsTaken int64    // bytes of it
 
-	stdin []byte // what does not fit into the shared memory yet
+	core  unix.CPUSet // where it was told to run
+	stdin []byte      // what does not fit into the shared memory yet
 	watch watched
 	trace strings.Builder // the stacks of a process that the watchdog ended
 	ended error           // why it does not run any more
@@ -179,6 +180,7 @@ func (g *guest) putInput() {
 
 // step wakes the process until it is idle, and takes its output.
 func (g *guest) step() error {
+	g.follow()
 	g.watch.begin()
 	defer g.watch.end()
 	for {
@@ -197,10 +199,12 @@ func (g *guest) step() error {
 	}
 }
 
-// signal writes a byte, and reports whether there was a reader.
+// signal writes a byte, and reports whether there was a reader. The pipe is empty, so
+// that the call does not wait, and Go's scheduler need not know of it.
 func signal(fd int) bool {
+	token := byte(1)
 	for {
-		n, err := syscall.Write(fd, []byte{1})
+		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&token)), 1)
 		if err != syscall.EINTR {
 			return n == 1
 		}

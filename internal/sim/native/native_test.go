@@ -11,11 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"glomers/internal/kernel"
 	"glomers/internal/sim"
@@ -393,6 +396,34 @@ type yielding struct {
 func (m yielding) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	b.Yields = m.yields
 	return m.Machine.Boot(ctx, b)
+}
+
+// TestPlace: a run and its nodes stay on one core until its end.
+func TestPlace(t *testing.T) {
+	p := load(t, testNode())
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, during, node, after unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil || before.Count() == 1 {
+		t.Skipf("the system offers %d cores, %v", before.Count(), err)
+	}
+	place := p.Place()
+	l := boot(t, p, nil, context.Background(), "echo", nil)
+	for range 2 * reviewsBetweenMoves {
+		place.Review()
+	}
+	place.Review() // it may have moved
+	if _, err := l.Resume(sim.Step{Input: []byte("again\n")}); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(unix.SchedGetaffinity(0, &during), unix.SchedGetaffinity(l.Guest.(*guest).watch.pid, &node))
+	if err != nil || during.Count() != 1 || node != during {
+		t.Errorf("the run may use %d cores and its node %d, the same: %v, %v; expected the same one", during.Count(), node.Count(), node == during, err)
+	}
+	place.Release()
+	if err := unix.SchedGetaffinity(0, &after); err != nil || after != before {
+		t.Errorf("afterwards the thread may use %d cores, %v; expected the %d of before", after.Count(), err, before.Count())
+	}
 }
 
 // TestYields: a goroutine that gives way between reading and writing loses updates

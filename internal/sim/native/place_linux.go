@@ -1,0 +1,91 @@
+//go:build linux && (amd64 || arm64)
+
+package native
+
+import (
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"glomers/internal/sim"
+)
+
+// place keeps the thread that drives a run, and with it the nodes, on one core. They
+// run in turn, so that a second core would gain nothing, and waking a process on
+// another core takes longer than the work of most steps.
+type place struct {
+	allowed unix.CPUSet // where the thread could run before
+	kept    bool        // false where the system refuses
+	reviews int
+}
+
+// Place chooses the core on which the calling goroutine is at this time.
+func (p *Program) Place() sim.Place {
+	runtime.LockOSThread()
+	at := &place{}
+	if unix.SchedGetaffinity(0, &at.allowed) == nil && at.allowed.Count() > 1 {
+		at.kept = true
+		at.stay()
+	}
+	return at
+}
+
+// stay binds the thread to the core where it is.
+func (at *place) stay() {
+	cpu, err := currentCPU()
+	if err == nil {
+		var only unix.CPUSet
+		only.Set(cpu)
+		err = unix.SchedSetaffinity(0, &only)
+	}
+	at.kept = err == nil
+}
+
+// How often a run may move to another core. The system moves a thread when it wakes
+// up, so it is left free for some steps.
+const reviewsBetweenMoves = 64
+
+// Review lets the system move the thread from time to time, and stays where it is
+// then. Without this, runs of several commands could share a core while another one
+// is idle.
+func (at *place) Review() {
+	if !at.kept {
+		return
+	}
+	at.reviews++
+	switch at.reviews % reviewsBetweenMoves {
+	case 0:
+		at.kept = unix.SchedSetaffinity(0, &at.allowed) == nil
+	case 1:
+		at.stay()
+	}
+}
+
+// Release lets the thread run anywhere again.
+func (at *place) Release() {
+	if at.kept {
+		unix.SchedSetaffinity(0, &at.allowed)
+	}
+	runtime.UnlockOSThread()
+}
+
+// currentCPU returns the core on which the thread runs.
+func currentCPU() (int, error) {
+	var cpu uint32
+	if _, _, err := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); err != 0 {
+		return 0, err
+	}
+	return int(cpu), nil
+}
+
+// follow moves the process to the core of the thread that drives it, if that stays on
+// one.
+func (g *guest) follow() {
+	var driver unix.CPUSet
+	if unix.SchedGetaffinity(0, &driver) != nil || driver == g.core || driver.Count() != 1 {
+		return
+	}
+	g.core = driver
+	unix.SchedSetaffinity(g.watch.pid, &driver) // or it runs elsewhere, more slowly
+}
