@@ -24,6 +24,7 @@ import (
 // guest is a process that runs the program.
 type guest struct {
 	program *Program
+	machine *machine
 	boot    sim.Boot
 	ctx     context.Context
 	release func() bool // of the context
@@ -46,7 +47,7 @@ type guest struct {
 
 // Boot starts a process, which waits for its first step.
 func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
-	g := &guest{program: m.program, boot: b, ctx: ctx, wake: -1, report: -1}
+	g := &guest{program: m.program, machine: m, boot: b, ctx: ctx, wake: -1, report: -1}
 	file, err := g.share()
 	if err != nil {
 		return nil, err
@@ -129,6 +130,7 @@ func (g *guest) fillHeader(m *machine) {
 	p := g.page
 	p.epoch = sim.Epoch.UnixNano()
 	p.memory = uint64(m.program.memory)
+	p.files = m.usage()
 	p.pid = uint64(g.boot.PID)
 	p.yields = uint64(g.boot.Yields * (1 << 32))
 	for i := 0; i < len(p.seed); i += 8 {
@@ -190,8 +192,11 @@ func (g *guest) step() error {
 		if err := g.takeOutput(); err != nil {
 			return err
 		}
-		if g.page.report == reportIdle {
+		switch g.page.report {
+		case reportIdle:
 			return nil
+		case reportCount:
+			g.page.files = g.machine.usage()
 		}
 		if err := g.ctx.Err(); err != nil {
 			return err

@@ -17,6 +17,7 @@ const (
 	reportIdle     = 1 // nothing can run before the deadline or input
 	reportFull     = 2 // the output does not fit
 	reportOverflow = 3 // it needs more memory than it may have; it exits
+	reportCount    = 4 // the host is to count the bytes of its files
 )
 
 // header is the beginning of the shared memory.
@@ -37,6 +38,7 @@ type header struct {
 	deadline int64 // on clock, -1 for none
 	waiting  uint64
 	report   uint64
+	files    uint64 // bytes of its files, at most; both write it
 
 	root [2048]byte // the directory that is the node's root, ended by 0
 }

@@ -292,6 +292,24 @@ root: true
 	}
 }
 
+// TestDiskIsFull: what a node has in files counts against its memory.
+func TestDiskIsFull(t *testing.T) {
+	p, err := Load(testNode(), Options{Memory: 48 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(context.Background())
+	l := boot(t, p, nil, context.Background(), "disk", nil)
+	_, err = l.Resume(sim.Step{Input: []byte("go\n")})
+	const want = `true write full: no space left on device
+truncate again: no space left on device
+2097152 <nil>
+`
+	if err != nil || l.stdout.String() != want {
+		t.Errorf("it printed\n%s%v\nwant\n%s%s", l.stdout.String(), err, want, l.stderr.String())
+	}
+}
+
 // TestDiskSurvives: what a life wrote is there in the next, and kept at the end.
 func TestDiskSurvives(t *testing.T) {
 	p := load(t, testNode())

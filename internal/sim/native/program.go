@@ -119,6 +119,24 @@ func (p *Program) Machine(string) (sim.Machine, error) {
 	return &machine{p, root}, nil
 }
 
+// entryCost is what a file or directory takes besides its content and its name.
+const entryCost = 256
+
+// usage returns how many bytes the disk takes of the node's memory.
+func (m *machine) usage() (bytes uint64) {
+	filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == m.root {
+			return nil // what cannot be read does not count
+		}
+		bytes += entryCost + uint64(len(entry.Name()))
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += uint64(info.Size())
+		}
+		return nil
+	})
+	return bytes
+}
+
 // Files yields the files that are not empty.
 func (m *machine) Files() iter.Seq2[string, io.Reader] {
 	return func(yield func(string, io.Reader) bool) {

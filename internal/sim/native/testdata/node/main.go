@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"net"
@@ -78,6 +79,8 @@ func main() {
 		isolation()
 	case "files":
 		files()
+	case "disk":
+		disk()
 	case "survives":
 		text, err := os.ReadFile("/data/kept")
 		fmt.Println(string(text), err != nil)
@@ -158,6 +161,33 @@ func isolation() {
 	var tv syscall.Timeval
 	check(syscall.Gettimeofday(&tv))
 	fmt.Println("time of day:", time.Unix(tv.Unix()).UTC().Format(time.DateTime))
+}
+
+// disk fills the disk, makes room and writes again, many times what it can hold.
+func disk() {
+	block := make([]byte, 1<<20)
+	f, err := os.Create("full")
+	check(err)
+	written := 0
+	for err == nil {
+		_, err = f.Write(block)
+		written++
+	}
+	fmt.Println(written > 20, err)
+	check(f.Close())
+	check(os.Remove("full"))
+	for range 40 {
+		check(os.WriteFile("again", block, 0o666))
+	}
+	fmt.Println(os.Truncate("again", 1<<30))
+	f, err = os.Create("part")
+	check(err)
+	_, err = f.WriteAt(block, 1<<20)
+	check(err)
+	from, err := os.Open("part")
+	check(err)
+	n, err := io.Copy(f, from)
+	fmt.Println(n, err)
 }
 
 func files() {
