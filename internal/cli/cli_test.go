@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,13 +15,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"glomers/internal/sim/native/overlay"
 )
 
 func TestMain(m *testing.M) {
 	run := func() { os.Exit(Main(os.Args, os.Stdout, os.Stderr)) }
-	testscript.Main(m, map[string]func(){"glomers": run, "maelstrom": run, "node": node, "fake-maelstrom": fakeMaelstrom})
+	testscript.Main(m, map[string]func(){"glomers": run, "maelstrom": run, "node": node, "fake-maelstrom": fakeMaelstrom, "stubborn": stubborn})
 }
 
 // TestScripts runs testdata/*.txtar. $NODE is the path of a node that behaves as
@@ -91,6 +93,27 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 			return nil
 		},
 	})
+}
+
+// stubborn is a command that does not end when it is interrupted. It says what happens
+// in the file that its argument names.
+func stubborn() {
+	signal.Reset(os.Interrupt) // a shell lets its background ignore it
+	say := func(text string) {
+		if err := os.WriteFile(os.Args[1], []byte(text+"\n"), 0o666); err != nil {
+			panic(err)
+		}
+	}
+	cmd := interruptible(&cobra.Command{Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		say("begins")
+		<-cmd.Context().Done()
+		say("interrupted")
+		select {}
+	}})
+	cmd.SetContext(context.Background())
+	if err := cmd.Execute(); err != nil {
+		panic(err)
+	}
 }
 
 // node is a program that misbehaves on demand. Without an argument it answers
