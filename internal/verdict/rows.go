@@ -143,11 +143,30 @@ func (v *Verdict) Warnings(dir string) []string {
 		warnings = append(warnings, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))
 	}
 	if s := v.Results.Strict; s != nil {
-		for _, skipped := range s.Skipped {
-			warnings = append(warnings, fmt.Sprintf("strict: %s was not checked: %s", skipped.Check, skipped.Reason))
-		}
+		warnings = append(warnings, skippedChecks(s.Skipped)...)
 	}
 	return warnings
+}
+
+// skippedChecks says which checks of strict mode did not run, those with one reason
+// together.
+func skippedChecks(skipped []checkers.SkippedCheck) (out []string) {
+	checks := map[string][]string{}
+	var reasons []string
+	for _, s := range skipped {
+		if checks[s.Reason] == nil {
+			reasons = append(reasons, s.Reason)
+		}
+		checks[s.Reason] = append(checks[s.Reason], s.Check)
+	}
+	for _, r := range reasons {
+		was := "was"
+		if len(checks[r]) > 1 {
+			was = "were"
+		}
+		out = append(out, fmt.Sprintf("strict: %s %s not checked: %s", strings.Join(checks[r], "; "), was, r))
+	}
+	return out
 }
 
 // count writes a number with its noun.
