@@ -328,7 +328,7 @@ type witness interface {
 func (t *test) initError(node string, err *workload.Error) error {
 	e := &InitError{node, err.Name == "net-timeout", err}
 	if w, ok := t.engine.(witness); ok && e.Silent {
-		e.Err = w.Silent(node, fmt.Errorf("did not answer init within %v", initTimeout))
+		e.Err = w.Silent(node, t.omission(node, "init", initTimeout, fmt.Errorf("did not answer init within %v", initTimeout)))
 	}
 	return e
 }
@@ -350,9 +350,20 @@ func (e *InitError) Unwrap() error { return e.Err }
 func (t *test) setupError(err error) error {
 	var setup *workload.SetupError
 	if w, ok := t.engine.(witness); ok && errors.As(err, &setup) && setup.Silent() {
-		return w.Silent(setup.Node, setup.Omission())
+		return w.Silent(setup.Node, t.omission(setup.Node, setup.Request, setup.Timeout, setup.Omission()))
 	}
 	return err
+}
+
+// omission completes "node n0 …" for a node that did not answer a request of the
+// setup: it may have sent an answer that does not say which request it answers.
+func (t *test) omission(node, request string, timeout time.Duration, silent error) error {
+	for _, s := range t.result.Strays.First {
+		if s.Message.Src == node {
+			return fmt.Errorf("did not answer %s within %v, but sent a message that answers no request: %s", request, timeout, s)
+		}
+	}
+	return silent
 }
 
 func (t *test) prepare() {
