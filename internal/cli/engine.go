@@ -110,6 +110,7 @@ type subject struct {
 	bin     string  // for the engines that run executables,
 	program program // and for the simulation
 	sum     string  // see spec.Host.Program
+	trace   bool    // nodes tell in their logs where goroutines give way
 }
 
 // program is what simulated nodes run.
@@ -227,7 +228,7 @@ func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStde
 	return func(receive func(journal.Message) error) runner.Engine {
 		if s.program != nil {
 			return sim.New(sim.Options{
-				Program: s.program, Args: h.Args, CPUCost: sim.Constant(time.Duration(h.CPUCost)), Yields: h.Yields, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
+				Program: s.program, Args: h.Args, CPUCost: sim.Constant(time.Duration(h.CPUCost)), Yields: h.Yields, Trace: s.trace, Log: files.NodeLog, File: files.NodeFile, Stderr: stderr,
 				Warn: func(node, text string) { log.Warn("the node "+text, "node", node) },
 			}, receive)
 		}

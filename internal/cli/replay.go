@@ -16,6 +16,7 @@ import (
 
 	"glomers/internal/recorded"
 	"glomers/internal/runner"
+	"glomers/internal/sim"
 	"glomers/internal/store"
 	"glomers/internal/trace"
 	"glomers/internal/verdict"
@@ -48,8 +49,9 @@ func (a *app) replay() *cobra.Command {
 			if r.Test == nil {
 				return fmt.Errorf("%s has no %s, so it is not a run of glomers; glomers check can read it", path, store.TestJSON)
 			}
+			var steps map[string][]trace.Step
 			if simulates(r.Test.Engine) {
-				if err := a.repeatRun(cmd.Context(), r, logStderr); err != nil {
+				if steps, err = a.repeatRun(cmd.Context(), r, logStderr); err != nil {
 					return err
 				}
 			} else {
@@ -82,7 +84,10 @@ func (a *app) replay() *cobra.Command {
 					return err
 				}
 			}
-			return a.printTrace(r, subject, first, last)
+			if err := a.printTrace(r, subject, first, last); err != nil {
+				return err
+			}
+			return a.printSwitches(r, steps, subject, lines)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show every message")
@@ -96,12 +101,12 @@ func (a *app) replay() *cobra.Command {
 }
 
 // repeatRun runs a recorded run again, in a store that is thrown away, and
-// compares the records.
-func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) error {
+// compares the records. If goroutines gave way in it, it returns by node what they did.
+func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) (map[string][]trace.Step, error) {
 	t := *r.Test
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(scratch)
 	solution := target{dir: t.Solution}
@@ -110,35 +115,51 @@ func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) er
 	}
 	s, err := a.prepare(ctx, solution, t.Host, scratch)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.close()
+	s.trace = t.Yields > 0
 	run, err := store.Create(scratch, &t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, end, err := a.record(ctx, output{logStderr: logStderr}, &t, s, run, newProgress(a.err))
 	switch {
 	case runner.IsInterrupt(err):
-		return errors.New("interrupted")
+		return nil, errors.New("interrupted")
 	case err != nil && end.Ended == store.Complete: // the records could not be written
-		return err
+		return nil, err
 	}
 	for _, name := range []string{store.HistoryEDN, store.Journal} {
 		recorded, err := hashOf(filepath.Join(r.Dir, name))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		again, err := hashOf(filepath.Join(run.Dir, name))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if recorded != again {
-			return fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.Dir, name, t.Solution)
+			return nil, fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.Dir, name, t.Solution)
 		}
 	}
 	a.err.printf("%s the same run again: seed %d, %d operations\n", a.err.good("✓"), t.Seed, run.Operations())
-	return nil
+	if !s.trace {
+		return nil, nil
+	}
+	steps := map[string][]trace.Step{}
+	for _, node := range t.Nodes {
+		log, err := os.Open(filepath.Join(run.Dir, store.NodeLogs, node+".log"))
+		if err != nil {
+			return nil, err
+		}
+		steps[node], err = trace.ReadSteps(log, sim.TraceMark)
+		log.Close()
+		if err != nil {
+			return nil, fmt.Errorf("read the log of node %s: %w", node, err)
+		}
+	}
+	return steps, nil
 }
 
 func hashOf(path string) (string, error) {
@@ -210,6 +231,37 @@ func (a *app) printTrace(r *recorded.Run, subject trace.Subject, first, last int
 	}
 	if conclusion := t.Conclusion(); len(conclusion) > 0 {
 		a.out.printf("\n  %s\n", strings.Join(conclusion, "\n  "))
+	}
+	return nil
+}
+
+// printSwitches tells where goroutines gave way, and what others did before they went
+// on: the first lines, those that have to do with the subject.
+func (a *app) printSwitches(r *recorded.Run, steps map[string][]trace.Step, subject trace.Subject, most int) error {
+	if steps == nil {
+		return nil
+	}
+	switches := trace.NewSwitches(subject)
+	if _, err := r.Store.Messages(switches.Add); err != nil {
+		return err
+	}
+	var lines []string
+	for _, node := range r.Test.Nodes {
+		lines = append(lines, switches.Lines(node, steps[node])...)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	a.out.printf("\n  goroutines that gave way, and what others did before they went on:\n")
+	shown := len(lines)
+	if most > 0 {
+		shown = min(shown, most)
+	}
+	for _, l := range lines[:shown] {
+		a.out.printf("%s\n", l)
+	}
+	if left := len(lines) - shown; left > 0 {
+		a.out.printf("  (%d more lines: --lines 0)\n", left)
 	}
 	return nil
 }

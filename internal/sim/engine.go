@@ -25,6 +25,7 @@ type Options struct {
 	// the one before it, and takes no CPU time of its own, so that a program which
 	// handles messages in goroutines has several at work; see also Boot.Yields.
 	Yields float64
+	Trace  bool // see Boot.Trace
 	// Log creates the log of a node, which gets its stderr.
 	Log func(node string) (io.WriteCloser, error)
 	// File creates a copy of a file that a node wrote, at the end of the run; may

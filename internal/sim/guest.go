@@ -52,12 +52,20 @@ type Boot struct {
 	// before it takes a lock, uses a channel, or prints a line on stdout. A guest that
 	// cannot do that leaves it out.
 	Yields float64
+	// Trace makes the guest tell on stderr where goroutines give way and what they
+	// print, each in a line that begins with TraceMark.
+	Trace bool
 	// Output takes what the program writes. After an error the program must not run
 	// any more: Resume returns that error.
 	Output func(Output) error
 	// Warn takes a remark for the user, as a clause about the node: "calls …".
 	Warn func(text string)
 }
+
+// TraceMark begins the lines on stderr that Boot.Trace asks for. What follows is the
+// number of the goroutine and what it does: "34 gives way in main.f (main.go:12)",
+// "34 goes on", "34 prints TEXT".
+const TraceMark = "glomers: goroutine "
 
 // Stream is where a program writes to.
 type Stream int

@@ -133,6 +133,9 @@ func (g *guest) fillHeader(m *machine) {
 	p.files = m.usage()
 	p.pid = uint64(g.boot.PID)
 	p.yields = uint64(g.boot.Yields * (1 << 32))
+	if g.boot.Trace {
+		p.trace = 1
+	}
 	for i := 0; i < len(p.seed); i += 8 {
 		// The runtime does not believe in a seed of zeros.
 		binary.LittleEndian.PutUint64(p.seed[i:], g.boot.Random.Uint64()|1)

@@ -29,6 +29,7 @@ type header struct {
 	memory uint64
 	pid    uint64
 	yields uint64 // of 1<<32 places where a goroutine could give way, how many it does
+	trace  uint64 // not 0: tell on stderr where goroutines give way, and what they print
 	seed   [32]byte
 	inLen  uint64
 
