@@ -25,6 +25,8 @@ type job struct {
 
 	mu       sync.Mutex
 	progress Progress
+	course   []point
+	courses  int // how many there were: an order may be several runs
 	end      *End
 	changed  chan struct{} // closed when progress or end changes, and replaced
 }
@@ -41,7 +43,7 @@ func (j *jobs) begin(o Order, p Program) bool {
 	j.last = next
 	j.running.Go(func() {
 		defer cancel()
-		end := j.runner.Run(ctx, o, func(p Progress) { next.set(func() { next.progress = p }) })
+		end := j.runner.Run(ctx, o, func(p Progress) { next.set(func() { next.observe(p) }) })
 		next.set(func() { next.end = &end })
 	})
 	return true
@@ -65,6 +67,39 @@ func (j *job) set(change func()) {
 func (j *job) underWay() bool {
 	_, end, _ := j.state()
 	return end == nil
+}
+
+// point is how the latency was at a time of a run.
+type point struct {
+	At      float64 `json:"at"`      // seconds
+	Latency float64 `json:"latency"` // milliseconds; 0 for none
+	Faulty  bool    `json:"faulty"`
+}
+
+// mostPoints is how long a course gets: that of five minutes.
+const mostPoints = 3000
+
+// observe takes the next report of the runner. Each run of an order has a course of its
+// own.
+func (j *job) observe(p Progress) {
+	j.progress = p
+	if p.Phase != running {
+		return
+	}
+	if n := len(j.course); n == 0 || p.Elapsed.Seconds() < j.course[n-1].At {
+		j.course = nil // whoever reads the old one keeps it
+		j.courses++
+	}
+	if len(j.course) < mostPoints {
+		j.course = append(j.course, point{p.Elapsed.Seconds(), float64(p.Latency) / float64(time.Millisecond), p.Faults != ""})
+	}
+}
+
+// points returns the number of the course of the latency, and what there is of it.
+func (j *job) points() (number int, course []point) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.courses, j.course
 }
 
 // state returns how far the job is, its end or nil, and a channel that is closed when

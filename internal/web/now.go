@@ -74,7 +74,9 @@ type message struct {
 	Latency  float64 `json:"latency"` // milliseconds
 	Faults   string  `json:"faults"`
 	Messages int64   `json:"messages"`
-	Since    float64 `json:"since"` // seconds since the button was pressed
+	Since    float64 `json:"since"`  // seconds since the button was pressed
+	From     int     `json:"from"`   // number of the first of Points
+	Points   []point `json:"points"` // of the course of the latency, that were not sent yet
 }
 
 // The paces of events: not more than the eye follows, and a sign of life now and then.
@@ -98,13 +100,19 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		return control.Flush()
 	}
+	shown, sent := 0, 0 // the number of the course, and how many of its points
 	for {
 		p, end, changed := j.state()
+		number, course := j.points()
+		if number != shown {
+			shown, sent = number, 0
+		}
 		text, err := json.Marshal(message{p.Phase, p.Elapsed.Seconds(), p.Total.Seconds(), p.Invoked, p.OK, p.Fail, p.Info,
-			p.Rate, float64(p.Latency) / float64(time.Millisecond), p.Faults, p.Messages, time.Since(j.Start).Seconds()})
+			p.Rate, float64(p.Latency) / float64(time.Millisecond), p.Faults, p.Messages, time.Since(j.Start).Seconds(), sent, course[sent:]})
 		if err != nil {
 			return err
 		}
+		sent = len(course)
 		if send("event: progress\ndata: %s\n\n", text) != nil {
 			return nil // the browser left
 		}

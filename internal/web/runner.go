@@ -20,6 +20,9 @@ type Order struct {
 	Strict, Hard   bool
 }
 
+// running is the phase in which clients do what the test is about.
+const running = "running"
+
 // Progress is how far a run has come.
 type Progress struct {
 	Phase                   string

@@ -28,7 +28,9 @@ type fakeRunner struct {
 
 func (f *fakeRunner) Run(ctx context.Context, o Order, report func(Progress)) End {
 	f.ordered <- o
-	report(Progress{Phase: "running", Invoked: 42, Faults: "<b>partition</b>"})
+	for i := range 3 {
+		report(Progress{Phase: running, Invoked: 40 + i, Elapsed: time.Duration(i) * time.Second, Latency: time.Duration(i) * time.Millisecond, Faults: "<b>partition</b>"})
+	}
 	select {
 	case end := <-f.finish:
 		return end
@@ -583,6 +585,18 @@ func TestEvents(t *testing.T) {
 		t.Fatalf("the events end without %q", text)
 	}
 	until(`"invoked":42`)
+	// Whoever comes late gets the whole course.
+	late, err := s.Client().Get(s.URL + "/now/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Body.Close()
+	first := bufio.NewScanner(late.Body)
+	for first.Scan() && !strings.HasPrefix(first.Text(), "data:") {
+	}
+	if want := `"from":0,"points":[{"at":0,"latency":0,"faulty":true},{"at":1,"latency":1,"faulty":true},{"at":2,"latency":2,"faulty":true}]`; !strings.Contains(first.Text(), want) {
+		t.Errorf("the first event is %s, expected it to have %s", first.Text(), want)
+	}
 	s.ask("POST", "/now/cancel", url.Values{"token": {token}})
 	until("event: end")
 	s.waitFor("/now", "interrupted")

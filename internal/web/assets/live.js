@@ -5,7 +5,7 @@
   if (!live) return;
   const set = (id, text) => { document.getElementById(id).textContent = text; };
   const whole = new Intl.NumberFormat("en");
-  const points = []; // of the chart: time, latency, whether a fault is in force
+  const points = []; // of the chart: seconds, milliseconds, whether a fault is in force
   const spark = document.getElementById("spark");
   const shape = (name, attributes) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -35,9 +35,9 @@
     document.getElementById("faults").parentElement.classList.toggle("faulty", p.faults !== "");
     const bar = document.getElementById("bar");
     if (p.total) { bar.max = p.total; bar.value = p.elapsed; } else { bar.removeAttribute("value"); }
-    if (p.phase === "running") {
-      points.push({ at: p.elapsed, latency: p.latency, faulty: p.faults !== "" });
-      if (points.length > 400) points.splice(0, points.length, ...points.filter((_, i) => i % 2 === 0));
+    if (p.from === 0) points.length = 0;
+    if (p.points && p.points.length > 0) {
+      points.push(...p.points);
       draw();
     }
   });
