@@ -2,7 +2,7 @@
 // but the lock is free between the two. Its author thought that shared memory is
 // guarded if every access is. Two handlers take the same offset, and two clients are
 // told that their message has it.
-// Caught by: inconsistent-offsets
+// Caught by: inconsistent-offsets, in 20 of 20 seeds
 // Command: glomers test 5a ./stages/5a-kafka/broken/offsets-reused --seed 1
 package main
 

@@ -1,8 +1,8 @@
 // Wrong: it answers only when the other nodes have the writes. Its author wanted no write
 // to be lost with its node. So nobody is answered while a partition lasts, and total
-// availability forbids that. Only a partition that really separates the two nodes
-// shows it.
-// Caught by: availability
+// availability forbids that. Only a partition that lasts longer than clients wait
+// shows it, which a seed need not have.
+// Caught by: availability, in 19 of 20 seeds
 // Command: glomers test 6b ./stages/6b-txn/broken/waits --nemesis partition --seed 3
 package main
 
