@@ -112,13 +112,17 @@ func (n *node) flushStderr(at time.Duration) error {
 	return err
 }
 
-// logLine writes a line to the node's log, after the virtual time in seconds.
+// logLine writes a line to the node's log, after the virtual time in seconds. Above
+// the report of a data race it writes what the node had just read.
 func (n *node) logLine(at time.Duration, line []byte) error {
-	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // the log swallows what does not fit
 	line = bytes.TrimRight(line, "\r")
 	if bytes.Equal(line, []byte("WARNING: DATA RACE")) {
 		n.engine.racy[n.id] = true
+		for message := range bytes.Lines(n.input) {
+			fmt.Fprintf(n.log, "%11.6f handling %s\n", at.Seconds(), bytes.TrimSpace(message))
+		}
 	}
+	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // the log swallows what does not fit
 	if n.engine.options.Stderr != nil {
 		n.engine.options.Stderr(n.id, string(line))
 	}

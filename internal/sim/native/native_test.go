@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -289,6 +290,36 @@ root: true
 `
 	if err != nil || l.stdout.String() != want {
 		t.Errorf("it printed\n%s%v\nwant\n%s\n%s", l.stdout.String(), err, want, l.stderr.String())
+	}
+}
+
+// TestSweep: what a host that was killed left behind is removed by the next one, and
+// what another one uses is not.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	used, err := load(t, testNode()).Machine("n0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	inUse := used.(*machine).root
+	left, fresh := filepath.Join(dir, rootPrefix+"left"), filepath.Join(dir, rootPrefix+"fresh")
+	for _, root := range []string{left, fresh} {
+		if err := os.MkdirAll(filepath.Join(root, "tmp"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, root := range []string{left, inUse} {
+		if err := os.Chtimes(root, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(t, testNode())
+	for root, want := range map[string]bool{left: false, fresh: true, inUse: true} {
+		if _, err := os.Stat(root); (err == nil) != want {
+			t.Errorf("%s is there: %v, expected %v", root, err == nil, want)
+		}
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"glomers/internal/sim"
 )
 
@@ -60,6 +62,7 @@ func Load(path string, o Options) (*Program, error) {
 	if o.CPUPerStep == 0 {
 		o.CPUPerStep = DefaultCPUPerStep
 	}
+	sweep(os.TempDir())
 	stdin, stdout, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -102,11 +105,51 @@ func (p *Program) Close(context.Context) error {
 type machine struct {
 	program *Program
 	root    string
+	lock    *os.File // of root: somebody uses it
+}
+
+// rootPrefix is how the names of the nodes' directories begin.
+const rootPrefix = "glomers-node-"
+
+// sweep removes the directories of nodes whose host was killed, so that it could not
+// remove them itself: those that nobody has locked. One that is younger than a minute
+// may not be locked yet.
+func sweep(dir string) {
+	roots, err := filepath.Glob(filepath.Join(dir, rootPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, root := range roots {
+		if info, err := os.Stat(root); err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		if lock, err := lockDir(root); err == nil {
+			removeTree(root)
+			lock.Close()
+		}
+	}
+}
+
+// lockDir locks a directory until the file that it returns is closed.
+func lockDir(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f, nil
 }
 
 // Machine returns a machine with an empty disk.
 func (p *Program) Machine(string) (sim.Machine, error) {
-	root, err := os.MkdirTemp("", "glomers-node-")
+	root, err := os.MkdirTemp("", rootPrefix)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(root)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +159,7 @@ func (p *Program) Machine(string) (sim.Machine, error) {
 	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o777); err != nil {
 		return nil, err
 	}
-	return &machine{p, root}, nil
+	return &machine{p, root, lock}, nil
 }
 
 // entryCost is what a file or directory takes besides its content and its name.
@@ -171,18 +214,24 @@ func (m *machine) yieldFile(path string, yield func(string, io.Reader) bool) boo
 
 // Close frees the disk.
 func (m *machine) Close() error {
-	err := os.RemoveAll(m.root)
-	if errors.Is(err, fs.ErrPermission) { // the node took its own rights away
-		filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, _ error) error {
+	defer m.lock.Close()
+	if err := removeTree(m.root); err != nil {
+		return fmt.Errorf("remove the files of a node: %w", err)
+	}
+	return nil
+}
+
+// removeTree removes a directory, also where a node took its own rights away.
+func removeTree(root string) error {
+	err := os.RemoveAll(root)
+	if errors.Is(err, fs.ErrPermission) {
+		filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
 			if entry != nil && entry.IsDir() {
 				os.Chmod(path, 0o700)
 			}
 			return nil
 		})
-		err = os.RemoveAll(m.root)
+		err = os.RemoveAll(root)
 	}
-	if err != nil {
-		return fmt.Errorf("remove the files of a node: %w", err)
-	}
-	return nil
+	return err
 }
