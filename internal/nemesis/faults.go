@@ -16,6 +16,8 @@ type Fault struct {
 	Official  bool   // Maelstrom can inject it
 	Simulated bool   // it needs simulated nodes
 
+	rest time.Duration // the least time from its end to its next start
+
 	// start begins the fault and returns what it chose and what it did, as the
 	// history shows them; stop ends it, and does no harm when it is over.
 	start func(*injector) (chosen, done any)
@@ -41,6 +43,10 @@ const (
 	reorderMost       = 100 * time.Millisecond
 	slowBy            = 300 * time.Millisecond
 	skewMost          = time.Minute
+
+	// Two pauses without time to answer between them would be one that is longer than
+	// the clients wait, whatever the interval.
+	restBetweenPauses = 100 * time.Millisecond
 )
 
 // Faults is the table of all faults. It is the only place that knows them.
@@ -81,7 +87,7 @@ var Faults = []Fault{
 		stop: func(i *injector) any { i.net.Slow(nil, 0); return healed },
 	},
 	{
-		Name: FaultPause, Doc: "a node stands still", OfNodes: true,
+		Name: FaultPause, Doc: "a node stands still", OfNodes: true, rest: restBetweenPauses,
 		start: func(i *injector) (any, any) { i.cluster.Pause(i.pickVictim()); return i.victim, edn.Keyword("paused") },
 		stop:  func(i *injector) any { return i.release(i.cluster.Resume, "resumed") },
 	},

@@ -123,7 +123,7 @@ func (n *Nemesis) start(s *schedule) {
 	n.record("start-"+s.fault.Name, done)
 	s.next = n.kernel.After(n.delay(s), func() {
 		n.stop(s)
-		s.next = n.kernel.After(n.delay(s), func() { n.start(s) })
+		s.next = n.kernel.After(max(n.delay(s), s.fault.rest), func() { n.start(s) })
 	})
 }
 

@@ -149,6 +149,34 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestRestBetweenPauses checks that a node has time to answer between two pauses,
+// which are no longer together than the longest one otherwise.
+func TestRestBetweenPauses(t *testing.T) {
+	k := kernel.New(1)
+	rec := &recorder{}
+	n := New(k, Config{Faults: []string{FaultPause}, Interval: 2 * time.Second}, world{}, world{}, nodeIDs(1), rec)
+	k.At(0, n.Start)
+	k.At(10000*time.Second, n.Stop)
+	for k.Step() {
+	}
+	var ended time.Duration
+	short, pauses := 0, 0
+	for _, op := range rec.ops {
+		switch {
+		case op.F == "stop-pause":
+			ended = op.Time
+			pauses++
+		case pauses > 0 && op.Time-ended < restBetweenPauses:
+			t.Errorf("a pause begins at %v, %v after the last one", op.Time, op.Time-ended)
+		case pauses > 0 && op.Time-ended < 2*restBetweenPauses:
+			short++
+		}
+	}
+	if pauses < 1000 || short == 0 {
+		t.Errorf("%d pauses, %d of them soon after another: the test did not see what it is for", pauses, short)
+	}
+}
+
 // TestRealCuts: of the four kinds of partition, two cut nothing between two nodes.
 // Every run says how much each partition cut, and with RealCuts all of them do.
 func TestRealCuts(t *testing.T) {
