@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds determinism test test-all broken race mutants lint screenshots $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs
+.PHONY: build list stages seeds determinism test test-all broken race mutants lint screenshots $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs report-speed
 
 build:
 	@test -x bin/glomers || echo "building bin/glomers: the first time, Go fetches the modules that it needs and compiles them"
@@ -62,9 +62,16 @@ $(STAGES:%=compare-%): compare-%: build
 docs:
 	go test ./internal/fresh -run TestOutput -update -timeout 60m
 
-# Takes the screenshots of glomers serve anew; needs Chromium.
+# Takes the screenshots of glomers serve and of the report anew; needs Chromium.
 screenshots:
 	go test ./internal/cli -run TestScreenshots -count 1 -args -screenshots
+	go test ./internal/recorded -run TestScreenshots -count 1 -args -screenshots $(CURDIR)/docs/images
+
+# Measures the report of a large run: how long it takes to write, and how smoothly
+# Chromium moves its diagram. It leaves a run of 5b in the store.
+report-speed: build
+	-bin/glomers test 5b ./stages/5b-kafka/broken/read-then-write --seed 3
+	REPORT_RUN=$(CURDIR)/store/kafka/latest go test ./internal/recorded -count 1 -run TestSpeed -v
 
 list: build
 	@bin/glomers list

@@ -96,6 +96,9 @@ func TestFailedRunInBrowser(t *testing.T) {
 	p.Wait(`document.getElementById("says").textContent.includes("messages about 3")`)
 	p.Wait(`document.getElementById("to").value - document.getElementById("from").value !== ` + whole)
 	p.Wait(drawn + " > 0 && " + drawn + " < " + all)
+	if says := p.Text(`document.getElementById("says").textContent`); !strings.Contains(says, "2 operations marked") {
+		t.Errorf("the page says %q, expected that the broadcast and the read that lacks it are marked", says)
+	}
 	if value := p.Text(`document.getElementById("value").value`); value != "3" {
 		t.Errorf("the diagram follows the value %q, expected 3, the first that was lost", value)
 	}

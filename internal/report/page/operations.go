@@ -65,7 +65,7 @@ func (o *operations) text(value, err any) int {
 	if err != nil {
 		text += " " + edn.Brief(err, mostValue)
 	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ToValidUTF8(text, "\uFFFD") + "\n" // so that two values next to each other are two
 	o.texts.Write([]byte(text)) // into memory
 	return len(text)
 }

@@ -107,8 +107,8 @@ async function readTexts(records) {
 	return {
 		bodies, values,
 		body: (i) => utf8.decode(bodies.subarray(m.bodyAt[i], m.bodyAt[i] + m.stored[i])),
-		invoked: (i) => utf8.decode(values.subarray(o.textAt[i], o.textAt[i] + o.invoked[i])),
-		answered: (i) => utf8.decode(values.subarray(o.textAt[i] + o.invoked[i], o.textAt[i] + o.invoked[i] + o.answered[i])),
+		invoked: (i) => utf8.decode(values.subarray(o.textAt[i], o.textAt[i] + o.invoked[i])).trimEnd(),
+		answered: (i) => utf8.decode(values.subarray(o.textAt[i] + o.invoked[i], o.textAt[i] + o.invoked[i] + o.answered[i])).trimEnd(),
 	};
 }
 
