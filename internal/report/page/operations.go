@@ -66,7 +66,7 @@ func (o *operations) text(value, err any) int {
 		text += " " + edn.Brief(err, mostValue)
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD") + "\n" // so that two values next to each other are two
-	o.texts.Write([]byte(text)) // into memory
+	o.texts.Write([]byte(text))                       // into memory
 	return len(text)
 }
 
