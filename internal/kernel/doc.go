@@ -11,7 +11,7 @@
 //     and waits for nothing but the kernel;
 //   - takes the time from Now and randomness from a stream of its own, Rand(name),
 //     so that one more draw in one handler changes nothing in another;
-//   - lets no map order show in what it does.
+//   - never lets the order of a map's iteration decide anything.
 //
 // Then the seed, and what comes in from outside, decide everything that happens.
 // Handlers cannot tell whether time is real or virtual.
@@ -28,8 +28,8 @@
 //	return k.Err()
 //
 // In real time, outside events arrive while the driver sleeps. Those that have
-// arrived are handled before timers that are due, because an answer that was in time
-// must not lose against its own timeout only since the driver was late:
+// arrived are handled before timers that are due, because an answer that came in time
+// must not lose to its own timeout merely because the driver was late:
 //
 //	for !k.Stopped() {
 //		now := clock()                // since the beginning of the run
@@ -46,12 +46,12 @@
 //
 // # Stalls
 //
-// The driver itself may stand still: the machine is suspended, or has no CPU for
-// it. What nodes sent meanwhile waits in pipes that nobody has read, and every timer
-// is overdue. A driver in real time must notice that the earliest event is late by
-// more than a busy machine explains, and take the time out of its clock: the stall
-// then lasted no time for handlers, timers keep what they had left, and the answers
-// are read before they fire. It must also record that the run was disturbed; the
-// process engine tells the runner, which puts an operation of the nemesis into the
-// history (history.RunnerStall), so that checkers know.
+// The driver itself can stall: the machine is suspended, or has no CPU to spare.
+// What nodes sent meanwhile waits in pipes that nobody has read, and every timer is
+// overdue. A driver in real time must notice that the earliest event is later than a
+// busy machine explains, and stop its clock for that long: to handlers the stall
+// then takes no time, timers keep what they had left, and answers are read before
+// timers fire. It must also record that the run was disturbed: the process engine
+// tells the runner, which adds an operation of the nemesis to the history
+// (history.RunnerStall), so that the checkers know.
 package kernel

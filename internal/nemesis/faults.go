@@ -78,7 +78,7 @@ var Faults = []Fault{
 		stop: func(i *injector) any { i.net.Reorder(0); return healed },
 	},
 	{
-		Name: FaultSlow, Doc: "messages from and to some nodes take long",
+		Name: FaultSlow, Doc: "messages to and from some nodes are slow",
 		start: func(i *injector) (any, any) {
 			slow := someOf(i.nodes, i.random)
 			i.net.Slow(slow, slowBy)
@@ -109,7 +109,7 @@ var Faults = []Fault{
 	},
 }
 
-// healed is what a stop of a fault of the network has done.
+// healed is what the history shows when a fault of the network stops.
 const healed = edn.Keyword("network-healed")
 
 // Names returns the names of all faults.
@@ -130,7 +130,7 @@ func Lookup(name string) (Fault, bool) {
 	return Faults[i], true
 }
 
-// injector starts and stops one fault. It remembers which node it chose.
+// injector starts and stops one fault, and remembers the node that it chose.
 type injector struct {
 	fault   Fault
 	net     Network

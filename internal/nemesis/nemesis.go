@@ -1,6 +1,6 @@
-// Package nemesis injects faults into the network and the nodes and ends them
-// again, on the schedule of Jepsen's nemeses: each fault starts and stops in turn,
-// at random intervals. The table Faults defines what there is.
+// Package nemesis injects faults into the network and the nodes on the schedule of
+// Jepsen's nemeses: each fault starts and stops in turn, at random intervals. The
+// table Faults defines the faults.
 package nemesis
 
 import (
@@ -32,12 +32,12 @@ type Nodes interface {
 	Skew(node string, by time.Duration)
 }
 
-// Recorder learns of every operation of the nemesis.
+// Recorder records every operation of the nemesis.
 type Recorder interface {
 	RecordOp(op history.Op)
 }
 
-// Config says which faults there are and how often.
+// Config says which faults to inject, and how often.
 type Config struct {
 	Faults   []string      // names
 	Interval time.Duration // mean time between the operations of a fault
@@ -68,7 +68,7 @@ type Nemesis struct {
 	partitions []Partition
 }
 
-// schedule is when one fault starts or stops next.
+// schedule is one fault and the timer of its next start or stop.
 type schedule struct {
 	injector
 	next *kernel.Timer
@@ -87,7 +87,7 @@ func New(k *kernel.Kernel, c Config, net Network, cluster Nodes, nodes []string,
 	return n
 }
 
-// Start begins with all faults at once.
+// Start starts every fault at once; from then on each follows its own schedule.
 func (n *Nemesis) Start() {
 	for _, s := range n.schedules {
 		n.start(s)
@@ -101,14 +101,14 @@ func (n *Nemesis) Stop() {
 	}
 }
 
-// Heal ends all faults, those that have ended already as well.
+// Heal stops every fault, whether or not it is in force.
 func (n *Nemesis) Heal() {
 	for _, s := range n.schedules {
 		n.stop(s)
 	}
 }
 
-// HealNodes ends the faults of nodes, and leaves the network as it is.
+// HealNodes stops the faults of nodes and leaves those of the network in force.
 func (n *Nemesis) HealNodes() {
 	for _, s := range n.schedules {
 		if s.fault.OfNodes {

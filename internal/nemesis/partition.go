@@ -11,7 +11,7 @@ import (
 	"glomers/checkers/edn"
 )
 
-// Partition is a partition that a run had.
+// Partition describes one partition of a run.
 type Partition struct {
 	Start time.Duration // since the beginning of the run
 	Kind  string
@@ -108,7 +108,7 @@ const (
 	One            = "one"             // one node cut off
 	MinorityThird  = "minority-third"  // a random minority of less than a third
 	Majority       = "majority"        // a random split in two halves, the smaller one first
-	MajoritiesRing = "majorities-ring" // everyone sees a majority, no two the same
+	MajoritiesRing = "majorities-ring" // every node sees a majority, no two nodes the same one
 )
 
 var kinds = []string{One, MinorityThird, Majority, MajoritiesRing}

@@ -1,9 +1,10 @@
 // Package network carries messages between nodes, clients and services: with a
 // latency, out of order, and not at all across a partition.
 //
-// It follows Maelstrom's network: latency is drawn for each message and is zero
-// where a client takes part; every receiver has a queue, of which it takes one
-// message at a time; a partition is applied when a message is taken.
+// It follows Maelstrom's network: latency is drawn for each message, and is zero if
+// its sender or receiver is a client; every receiver takes messages from a queue of
+// its own, one at a time; whether a partition stops a message is decided when it is
+// taken.
 package network
 
 import (
@@ -22,7 +23,7 @@ type Endpoint interface {
 	Deliver(m journal.Message)
 }
 
-// Recorder learns of every send, receive and loss.
+// Recorder records every send, receive and loss.
 type Recorder interface {
 	Record(e journal.Event)
 }
@@ -34,10 +35,10 @@ type Network struct {
 	random  *rand.Rand
 	journal Recorder
 	inboxes map[string]*inbox
-	queued  int64 // messages that were ever put in an inbox
+	queued  int64 // messages put in an inbox so far
 	blocked map[string]map[string]bool
 	nextID  int64
-	servers int64 // messages that were sent between servers
+	servers int64 // messages sent between servers so far
 	faults  faults
 }
 
@@ -64,8 +65,8 @@ func New(k *kernel.Kernel, latency Latency, journal Recorder) *Network {
 	}
 }
 
-// Attach connects an endpoint under an id. An endpoint that had the id before gets
-// no more messages.
+// Attach connects an endpoint under an id. It replaces an endpoint that was attached
+// under the same id.
 func (n *Network) Attach(id string, e Endpoint) {
 	if box := n.inboxes[id]; box != nil {
 		box.endpoint = e
@@ -75,10 +76,10 @@ func (n *Network) Attach(id string, e Endpoint) {
 }
 
 // Detach disconnects an endpoint. What is on the way to it, or sent to it later,
-// is lost without an error: answering a client that has given up is no fault.
+// is lost without an error: a node may well answer a client that has given up.
 func (n *Network) Detach(id string) { n.inboxes[id].endpoint = nil }
 
-// UnknownNodeError is a message to or from an id that nobody has.
+// UnknownNodeError reports a message to or from an id under which nothing is attached.
 type UnknownNodeError struct {
 	Field string // src or dest
 	ID    string
@@ -126,8 +127,9 @@ func (n *Network) Send(src, dest string, body json.RawMessage) error {
 // services.
 func (n *Network) ServerMessages() int64 { return n.servers }
 
-// putAfter queues a message that faults delay. The delay comes before the queue,
-// so that other messages to the receiver do not wait, and can overtake it.
+// putAfter queues a message that faults delay. The delay passes before the message is
+// queued, so that it does not hold up other messages to the receiver, which can
+// overtake it.
 func (n *Network) putAfter(delay time.Duration, m journal.Message, latency time.Duration) {
 	if delay == 0 {
 		n.put(m, n.kernel.Now()+latency)
@@ -136,10 +138,10 @@ func (n *Network) putAfter(delay time.Duration, m journal.Message, latency time.
 	n.kernel.After(delay, func() { n.put(m, n.kernel.Now()+latency) })
 }
 
-// duplicateWithin is how much later than the original a duplicate is sent at most.
+// duplicateWithin is the longest time between a message and its duplicate.
 const duplicateWithin = 100 * time.Millisecond
 
-// upTo draws a delay.
+// upTo draws a delay between 0 and most.
 func (f *faults) upTo(most time.Duration) time.Duration {
 	if most == 0 {
 		return 0

@@ -12,15 +12,15 @@ import (
 // It is Maelstrom's queue: the receiver takes the message that is due first, waits
 // until it is due, and takes no other one meanwhile. So a message from a client,
 // which is due at once, waits behind one from another node that was taken
-// earlier; with --latency 100 that is a third of a tenth of a second on average.
+// earlier.
 // Whether a partition stops a message is decided when it is taken.
 type inbox struct {
 	endpoint Endpoint // nil when it was detached
 	waiting  queue
-	taking   bool // a message has been taken, or an event will take one
+	taking   bool // a message has been taken, or an event is scheduled to take one
 }
 
-// envelope is a message that may be delivered from some time on.
+// envelope is a queued message and the earliest time at which it may be delivered.
 type envelope struct {
 	due     time.Duration
 	order   int64 // of arrival in the queue

@@ -25,7 +25,7 @@ type Service struct {
 	store store
 }
 
-// store is what distinguishes the services: which state a request sees.
+// store is where the services differ: it decides which state a request sees.
 type store interface {
 	handle(client string, q request) reply
 }
@@ -105,7 +105,7 @@ func (s *Service) Deliver(m journal.Message) {
 	}
 }
 
-// canonical returns a text that equal JSON values share.
+// canonical returns the same text for equal JSON values, however they are written.
 func canonical(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "null"
@@ -175,9 +175,10 @@ func (s *linearizable) handle(_ string, q request) reply {
 	return o.reply
 }
 
-// sequential answers a request that changes nothing from any of the last 32
-// states, but from none older than the client has seen; a request that changes
-// something runs on the newest state.
+// sequential is a sequentially consistent store. A request that changes nothing may
+// be answered from any of the last 32 states, though never from one older than the
+// client has already seen. A request that changes something runs against the newest
+// state.
 type sequential struct {
 	random *rand.Rand
 	last   int64 // index of the newest state
@@ -202,7 +203,7 @@ func (s *sequential) handle(client string, q request) reply {
 	oldest := max(s.seen[client], s.last-pastStates+1, 0)
 	index := oldest + s.random.Int64N(s.last-oldest+1)
 	o := apply(s.at(key, index), q)
-	if o.changed { // so it has to happen now, whatever comes of it
+	if o.changed { // a change runs against the newest state, whatever its outcome there
 		o = apply(s.at(key, s.last), q)
 		s.last++
 		index = s.last
@@ -234,8 +235,8 @@ func (s *sequential) prune(versions []version) []version {
 	return versions
 }
 
-// eventual answers from one of two replicas, which now and then take over each
-// other's newer values.
+// eventual answers each request from one of two replicas. Before that it may merge
+// one replica into the other, which then has the newer value of every key.
 type eventual struct {
 	random   *rand.Rand
 	replicas [2]replica
@@ -264,7 +265,7 @@ func (s *eventual) handle(_ string, q request) reply {
 	s.replicas[s.random.IntN(len(s.replicas))].merge(source)
 	r := &s.replicas[s.random.IntN(len(s.replicas))]
 
-	q.CreateIfNotExists = false // as in Maelstrom, this store does not know it
+	q.CreateIfNotExists = false // ignored, as in Maelstrom
 	key := canonical(q.Key)
 	o := apply(r.state[key].value, q)
 	if o.reply.Type == "write_ok" || o.reply.Type == "cas_ok" {

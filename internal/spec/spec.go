@@ -12,7 +12,7 @@ import (
 	"glomers/checkers"
 )
 
-// Test describes one test, completely enough to repeat it.
+// Test describes one test in full: enough to repeat it.
 type Test struct {
 	Stage    string `json:"stage,omitempty"`    // of the workbook, if it is one
 	Official bool   `json:"official,omitempty"` // with the challenge's own options
@@ -54,8 +54,8 @@ type Load struct {
 	MaxWritesPerKey int     `json:"max-writes-per-key"`
 }
 
-// Network is what messages between servers meet on their way, and what the nemesis
-// does to network and nodes.
+// Network is the latency of messages between servers, and the faults of network and
+// nodes that the nemesis injects.
 type Network struct {
 	LatencyMS       float64  `json:"latency"` // mean, milliseconds
 	LatencyDist     string   `json:"latency-dist"`

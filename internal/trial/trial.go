@@ -21,7 +21,7 @@ import (
 	"glomers/internal/verdict"
 )
 
-// Test is what is tried.
+// Test is a test, and how to run and judge it.
 type Test struct {
 	Spec     spec.Test
 	Question verdict.Question
@@ -121,7 +121,7 @@ func (o *Outcome) fail(f verdict.Finding) {
 	o.Failures = append(o.Failures, f.Kind)
 }
 
-// Summary is what became of many runs.
+// Summary adds up the outcomes of many runs.
 type Summary struct {
 	Runs     int
 	Passed   int
@@ -139,7 +139,7 @@ type Failure struct {
 	Repeat  string   `json:"repeat"` // the command that repeats this seed
 }
 
-// Distribution is how a figure came out.
+// Distribution summarizes a figure over many runs.
 type Distribution struct {
 	Name   string  `json:"name"`
 	Unit   string  `json:"unit,omitempty"`

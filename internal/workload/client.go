@@ -207,7 +207,7 @@ var errorCodes = map[int64]Error{
 	30: {Name: "txn-conflict", Definite: true},
 }
 
-// fromBody returns the error that the body of an error message describes.
+// fromBody returns the error that the body of a message of type error describes.
 func fromBody(body edn.Map) *Error {
 	e := Error{Name: "unknown"}
 	if v, _ := lastValue(body, "code"); v != nil {
@@ -227,9 +227,9 @@ func fromBody(body edn.Map) *Error {
 	return &e
 }
 
-// failed completes op after an error: as fail if it certainly did not happen, or
-// if it is idempotent, so that believing that it did not happen does no harm;
-// otherwise as info. A malformed reply leaves every operation open.
+// failed completes op after an error: as fail if it certainly did not happen, or if it
+// is idempotent, so that it makes no difference whether it did; otherwise as info.
+// After a malformed reply the outcome of every operation is unknown.
 func failed(op history.Op, e *Error, idempotent bool) history.Op {
 	op.Type = history.Info
 	if e.Definite || idempotent && !e.malformed() {

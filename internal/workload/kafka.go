@@ -21,8 +21,8 @@ type kafka struct {
 	strict    bool
 	nextCrash time.Duration
 
-	// What the nodes acknowledged, so that keys with messages that nobody polled
-	// are assigned more often, and so that the final polls know where to stop.
+	// The highest offsets that nodes acknowledged: keys with messages that nobody has
+	// polled yet are assigned more often, and the final polls know where to stop.
 	sent, polled, highest map[string]int64
 	final                 map[int]*kafkaFinal
 }
@@ -149,9 +149,9 @@ func offsets(op history.Op) []keyOffset {
 	return out
 }
 
-// kafkaFinal is how far one worker has come in its final operations: it opens a new
-// client, assigns itself all keys from their beginning, and polls until it has seen
-// every known offset.
+// kafkaFinal tracks the final operations of one worker, which opens a new client,
+// assigns itself all keys from their beginning, and polls until it has seen every
+// known offset.
 type kafkaFinal struct {
 	step      int
 	pending   map[string]int64
@@ -211,7 +211,7 @@ func (w *kafka) FinalLimit() time.Duration { return finalPollLimit }
 
 func (w *kafka) Open(c *Client) Session { return &kafkaSession{Client: c} }
 
-// kafkaSession remembers from which offset on it polls each assigned key.
+// kafkaSession remembers the next offset to poll for each assigned key.
 type kafkaSession struct {
 	*Client
 	positions []keyOffset // in the order of assignment
@@ -342,8 +342,8 @@ func (s *kafkaSession) advance(key string, offset int64) {
 	s.positions = append(s.positions, keyOffset{key, offset})
 }
 
-// withoutNulls makes null, which Maelstrom takes for an empty array of messages,
-// one.
+// withoutNulls replaces null, which Maelstrom takes for an empty array of messages,
+// by an empty array.
 func withoutNulls(msgs edn.Map) edn.Map {
 	for i, e := range msgs {
 		if e.Value == nil {

@@ -11,8 +11,8 @@ import (
 
 // linKV: a linearizable key-value store. Groups of twice as many workers as
 // there are nodes share a key: half of them read, the others write and compare
-// and set. A key is given up when many processes have used it, so that its
-// history stays short enough to check.
+// and set. When many processes have used a key, the group moves on to a new one, so
+// that the history of each key stays short enough to check.
 type linKV struct {
 	random  *rand.Rand
 	nodes   int

@@ -9,7 +9,7 @@ import (
 	"glomers/internal/kernel"
 )
 
-// Recorder learns of every invocation and completion.
+// Recorder records every invocation and completion.
 type Recorder interface {
 	RecordOp(op history.Op)
 }
@@ -26,9 +26,9 @@ type Pace struct {
 	TimeLimit time.Duration // of the test, without its final operations
 }
 
-// Load is the workers of a test. Each runs one operation at a time; when the
-// outcome of one stays unknown, the worker goes on as a new process with a new
-// client.
+// Load generates the operations of a test and runs them on its workers, each of which
+// runs one operation at a time. When the outcome of an operation remains unknown, its
+// worker continues as a new process with a new client.
 type Load struct {
 	kernel   *kernel.Kernel
 	workload Workload
@@ -41,7 +41,7 @@ type Load struct {
 
 	busy     int
 	loading  bool          // before the time limit
-	starving bool          // no worker could take the last operation
+	starving bool          // an operation is due, but no worker could take one
 	due      time.Duration // when the next operation is due
 	closing  bool          // no new operations
 	finished func()
@@ -65,9 +65,9 @@ func NewLoad(k *kernel.Kernel, w Workload, o Options, pace Pace, recorder Record
 	return l
 }
 
-// Prepare lets one client for each node do what the workload does before the test,
-// and then opens the clients of the workers. It calls done when all is done, or
-// with the first error.
+// Prepare runs the workload's preparation, if it has one, with one client per node, and
+// then opens the clients of the workers. It calls done once: when everything is
+// ready, or with the first error.
 func (l *Load) Prepare(done func(error)) {
 	ready := func() {
 		for i := range l.workers {
@@ -98,8 +98,8 @@ func (l *Load) Prepare(done func(error)) {
 	}
 }
 
-// Reintroduce lets a client do for a node that was restarted what the workload's
-// clients do before the test. Nobody waits for the outcome.
+// Reintroduce repeats the workload's preparation for a node that was restarted, and
+// does not wait for its outcome.
 func (l *Load) Reintroduce(node string) {
 	p, needed := l.workload.(Preparer)
 	if !needed {
@@ -138,9 +138,9 @@ func (l *Load) finishIfIdle() {
 	}
 }
 
-// behind is how far operations may lag behind the rate before the lag is
-// forgiven rather than made up for.
-const behind = 20 * time.Millisecond
+// maxBacklog is how far the load may fall behind its rate and still catch up. What it
+// is further behind is dropped, so that a stall is not followed by a burst.
+const maxBacklog = 20 * time.Millisecond
 
 // tick runs the operation that is due and schedules the next one.
 func (l *Load) tick() {
@@ -157,7 +157,7 @@ func (l *Load) tick() {
 	if len(free) > 0 {
 		if op, w, ok := l.workload.Next(now, free); ok {
 			l.starving = false
-			l.due = max(l.due, now-behind) + time.Duration(2*l.random.Float64()/l.pace.Rate*float64(time.Second))
+			l.due = max(l.due, now-maxBacklog) + time.Duration(2*l.random.Float64()/l.pace.Rate*float64(time.Second))
 			l.kernel.At(l.due, l.tick)
 			l.invoke(w.Index, op, nil)
 			return

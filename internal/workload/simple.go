@@ -66,8 +66,8 @@ func (s uniqueIDsSession) Invoke(op history.Op, done func(history.Op)) {
 	})
 }
 
-// set is a growing set of integers: broadcast and g-set differ only in their
-// words.
+// set is a growing set of integers. broadcast and g-set differ only in the names of
+// their messages and fields.
 type set struct {
 	finalReads
 	random   *rand.Rand
@@ -79,7 +79,7 @@ type setProtocol struct {
 	addRPC, readRPC   RPC
 	element, elements string
 	topology          edn.Map // nil if clients send none
-	mapErrors         bool    // as fail where that is certain
+	mapErrors         bool    // operations that certainly did not happen fail; otherwise all errors are indefinite
 }
 
 func newBroadcast(o Options, k *kernel.Kernel) (Workload, error) {
@@ -176,7 +176,7 @@ func newCounter(k *kernel.Kernel, growOnly bool) Workload {
 
 // Next draws a read or an add of -5 to 4. As in Maelstrom, the operations of
 // g-counter are those of pn-counter without the negative adds, so that a third of
-// them are adds; the rate is that of what is left.
+// them are adds; the rate counts only those that remain.
 func (w *counter) Next(_ time.Duration, free []Worker) (history.Op, Worker, bool) {
 	worker := pick(w.random, free)
 	for {
@@ -193,8 +193,7 @@ func (w *counter) Open(c *Client) Session { return counterSession{c} }
 
 type counterSession struct{ *Client }
 
-// Any error leaves the outcome open: Maelstrom's counter clients do not map
-// errors.
+// Invoke treats every error as indefinite, as Maelstrom's counter clients do.
 func (s counterSession) Invoke(op history.Op, done func(history.Op)) {
 	indefinite := func(err *Error) history.Op {
 		err.Definite = false

@@ -32,8 +32,8 @@ func newTxn(o Options, k *kernel.Kernel, write string) Workload {
 	return w
 }
 
-// strictTxn reads every key on every node in the end, so that the replicas can be
-// compared. Maelstrom's workload has no final operations.
+// strictTxn adds final operations, which Maelstrom's workload does not have: every
+// key is read on every node, so that the replicas can be compared.
 type strictTxn struct {
 	*txn
 	nodes int

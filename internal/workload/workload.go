@@ -68,8 +68,8 @@ type Finisher interface {
 
 type constructor func(Options, *kernel.Kernel) (Workload, error)
 
-// workloads is the one place where a workload is made known to this package. Its
-// checks are registered under the same name in package checkers.
+// workloads is the registry of this package. The checks of a workload are registered
+// under the same name in package checkers.
 var workloads = map[string]constructor{
 	"broadcast":       newBroadcast,
 	"echo":            newEcho,
@@ -105,9 +105,10 @@ func New(name string, o Options, k *kernel.Kernel) (Workload, error) {
 	return create(o, k)
 }
 
-// any of the free workers, at random.
+// pick returns one of the free workers, at random.
 func pick(r *rand.Rand, free []Worker) Worker { return free[r.IntN(len(free))] }
 
+// fields returns a map of alternating keys and values.
 func fields(keysAndValues ...any) edn.Map {
 	m := make(edn.Map, 0, len(keysAndValues)/2)
 	for i := 0; i < len(keysAndValues); i += 2 {
