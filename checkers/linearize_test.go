@@ -90,8 +90,8 @@ func TestLinKVAgainstAllOrders(t *testing.T) {
 			}
 		}
 	})
-	if valid < 5 || invalid < 5 {
-		t.Errorf("%d valid and %d invalid keys: too few of one kind", valid, invalid)
+	if valid == 0 || invalid == 0 {
+		t.Errorf("%d valid and %d invalid keys, expected some of both", valid, invalid)
 	}
 }
 

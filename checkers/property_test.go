@@ -296,8 +296,8 @@ func TestAgainstBruteForce(t *testing.T) {
 			t.Fatalf("the check says %v, but serializable is %v\n%s", v.Valid, want, describeHistory(h))
 		}
 	})
-	if serializable < 5 || not < 5 {
-		t.Errorf("%d serializable and %d other histories: too few of one kind", serializable, not)
+	if serializable == 0 || not == 0 {
+		t.Errorf("%d serializable and %d other histories, expected some of both", serializable, not)
 	}
 }
 
