@@ -2,9 +2,13 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"glomers/checkers/journal"
+	"glomers/internal/kernel"
 )
 
 // arrivals sends a hundred messages at once over a network whose latency is
@@ -62,5 +66,37 @@ func TestFaultsDelay(t *testing.T) {
 	times, events := arrivals(t, func(n *Network) { n.Lose(1) })
 	if lost := strings.Count(fmt.Sprint(*events), "loss"); len(times) != 0 || lost != 100 {
 		t.Errorf("of 100 messages %d arrived and %d were lost", len(times), lost)
+	}
+}
+
+// drops records when messages were lost.
+type drops struct{ times []time.Duration }
+
+func (d *drops) Record(e journal.Event) {
+	if e.Kind == journal.Drop {
+		d.times = append(d.times, e.Time)
+	}
+}
+
+// TestLossTime: a message is lost at the time at which it would have arrived.
+func TestLossTime(t *testing.T) {
+	k := kernel.New(1)
+	var lost drops
+	n := New(k, Latency{100 * time.Millisecond, Constant}, &lost)
+	for _, id := range []string{"n1", "n2", "n3", "c1"} {
+		n.Attach(id, &mailbox{kernel: k})
+	}
+	n.Slow([]string{"n3"}, time.Second)
+	n.Lose(1)
+	send(t, n, "n1", "n2", "1")
+	send(t, n, "n1", "n3", "2")
+	send(t, n, "c1", "n1", "3") // clients lose nothing
+	for k.Step() {
+	}
+	if want := []time.Duration{100 * time.Millisecond, 1100 * time.Millisecond}; !slices.Equal(lost.times, want) {
+		t.Errorf("messages were lost at %v, want %v", lost.times, want)
+	}
+	if got := n.ServerMessages(); got != 2 {
+		t.Errorf("%d messages were sent between servers, want 2", got)
 	}
 }
