@@ -35,11 +35,11 @@
 //
 // # Engines
 //
-// An Engine starts nodes, drives the kernel and stops the nodes. What else it can do
-// it says by having methods: [Pauser], [Killer] and [Skewer] for faults (without
-// them, a test with such a fault ends with an [UnsupportedError]); OnStall, if it
-// runs in real time and so may itself stand still; Silent, to say what a node that
-// did not answer init or topology printed instead.
+// An Engine starts nodes, drives the kernel and stops the nodes. Further abilities are
+// methods that an engine may have: those of [Pauser], [Killer] and [Skewer] for faults
+// (without them, a test with such a fault ends with an [UnsupportedError]); OnStall, if
+// it runs in real time, where the runner itself may stall; Silent, to say what a node
+// that did not answer init or topology printed instead.
 //
 // # Errors
 //
@@ -47,6 +47,5 @@
 // Otherwise the error is a node that ended or broke the protocol (*nodeio.Error), a
 // node that did not answer init (*[InitError]) or what a client sends before the load
 // (*workload.SetupError), the end of the context ([IsInterrupt]), or a recorder that
-// could not write. What was recorded until then
-// is valid, and incomplete.
+// could not write. What was recorded until then is valid, and incomplete.
 package runner

@@ -34,7 +34,7 @@ func (e *UnsupportedError) Error() string {
 	return "the engine cannot inject the fault " + e.Fault
 }
 
-// stopIf ends the run for an error.
+// stopIf ends the run if there is an error.
 func (t *test) stopIf(err error) {
 	if err != nil {
 		t.kernel.Stop(err)
@@ -97,8 +97,8 @@ type staller interface {
 	OnStall(func(time.Duration))
 }
 
-// stalled records that the runner itself made no progress, in the history, so
-// that a checker does not blame the nodes for it.
+// stalled records in the history that the runner itself made no progress, so that
+// checkers do not blame the nodes for it.
 func (t *test) stalled(d time.Duration) {
 	t.log.Warn("the runner itself made no progress; the run is disturbed", "for", d)
 	t.RecordOp(history.Op{

@@ -11,7 +11,8 @@ import (
 	"glomers/internal/nemesis"
 )
 
-// recent is how operations went lately, for whoever follows a run.
+// recent holds the latest operations of a run, from which reports of its progress take
+// their figures.
 type recent struct {
 	begun map[int]time.Duration // the invocation of each process
 	done  []completion          // of the last recentSpan, in order
@@ -22,8 +23,8 @@ type completion struct {
 	ok          bool
 }
 
-// recentSpan is how far back a figure of a run under way goes, and recentMost how many
-// operations it takes into account.
+// recentSpan is the time that such a figure covers, and recentMost the number of
+// operations that it takes into account at most.
 const (
 	recentSpan = time.Second
 	recentMost = 2000

@@ -19,7 +19,7 @@ import (
 	"glomers/internal/workload"
 )
 
-// Config is what a test does.
+// Config describes a test.
 type Config struct {
 	Workload   string
 	Options    workload.Options
@@ -48,7 +48,7 @@ func (c Config) Validate() error {
 	return err
 }
 
-// Engine hosts nodes and drives the kernel in its kind of time.
+// Engine hosts nodes and drives the kernel, in real or in virtual time.
 type Engine interface {
 	Start(id string) (network.Endpoint, error)
 	// Drive runs the kernel until it is stopped, a node fails or ctx ends.
@@ -57,8 +57,8 @@ type Engine interface {
 	Stop()
 }
 
-// Recorder keeps what happens. Flush is called again and again; its error ends
-// the run.
+// Recorder keeps what happens. Flush is called periodically; an error that it returns
+// ends the run.
 type Recorder interface {
 	workload.Recorder
 	network.Recorder
@@ -78,7 +78,7 @@ const (
 	Final      Phase = "final operations"
 )
 
-// Progress is how far a test has come.
+// Progress describes a test under way.
 type Progress struct {
 	Phase                   Phase
 	Elapsed, Total          time.Duration // of the phase; Total 0 if unknown
@@ -89,8 +89,8 @@ type Progress struct {
 	Messages                int64         // between servers, since the beginning of the test
 }
 
-// stormPerOperation is how many messages an operation are a storm. Flooding a
-// cluster of 25 nodes, each to all others, takes 600.
+// stormPerOperation is the number of messages for each operation above which they are
+// called a storm. Flooding a cluster of 25 nodes, each to all others, takes 600.
 const stormPerOperation = 1000
 
 // Storm returns the messages between servers for each operation, and whether they
@@ -210,7 +210,7 @@ type test struct {
 	result                    Result
 }
 
-// every calls f again and again while the run lasts.
+// every calls f at intervals of d for as long as the run lasts.
 func (t *test) every(d time.Duration, f func()) {
 	t.kernel.After(d, func() {
 		f()

@@ -12,9 +12,9 @@
 // restarted, have its clock skewed, and is ended when it exceeds a limit.
 //
 // How a program executes is left to a [Guest]. Package wasm runs WebAssembly
-// modules, package native executables. A guest needs nothing from the kernel or the network: it executes the
-// program until the program has nothing left to do, reports what the program
-// waits for, and is resumed when that has come:
+// modules, package native executables. A guest needs nothing from the kernel or the
+// network: it executes the program until the program waits, reports what it waits
+// for, and is resumed when that has come:
 //
 //	machine, err := program.Machine("n0")      // an empty disk
 //	guest, err := machine.Boot(ctx, boot)      // a program that has not begun yet
@@ -34,8 +34,8 @@
 // # Time
 //
 // The kernel jumps from event to event; between two events no time passes. A
-// guest may still let its own clock move while it runs (see [Wait.Clock]): a
-// program that waits by looking at the clock would never get anywhere otherwise.
+// guest may still let its own clock move while it runs (see [Wait.Clock]);
+// otherwise a program that waits by looking at the clock would wait for ever.
 // What it prints leaves at the time its own clock shows, and it is not resumed
 // before the kernel has caught up.
 //

@@ -94,8 +94,8 @@ func (e *Engine) find(id string) (int, error) {
 	return 0, fmt.Errorf("there is no node %s", id)
 }
 
-// Silent returns the error of a node that did not answer, as err says, with
-// what it printed instead. It returns err for a node that it does not know.
+// Silent adds to err, which says that a node did not answer, what the node printed
+// instead. It returns err as it is for a node that it does not know.
 func (e *Engine) Silent(id string, err error) error {
 	i, findErr := e.find(id)
 	if findErr != nil {

@@ -42,7 +42,7 @@ type Machine interface {
 	Close() error
 }
 
-// Boot is what a program begins with.
+// Boot holds what a program is started with.
 type Boot struct {
 	Args []string // without the name of the program
 	PID  int      // differs between nodes, and between the lives of one node

@@ -8,8 +8,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Solution is a learner's program, as the variables SOLUTION (a Go package) and BIN
-// (an executable) name it.
+// Solution is a learner's program, named by the variable SOLUTION (a Go package) or BIN
+// (an executable).
 type Solution struct {
 	Stage string // id of the stage
 	Dir   string // of the Go package, or
@@ -119,7 +119,7 @@ func Exercise(t testscript.T, s Solution, root, store string) {
 	testscript.RunT(t, p)
 }
 
-// atOnce runs subtests at once, where they would wait to run in parallel, and notes
+// atOnce runs subtests immediately, also those that ask to run in parallel, and notes
 // whether one failed.
 type atOnce struct {
 	testscript.T
@@ -142,7 +142,7 @@ func (t atOnce) Fatal(args ...any) {
 	t.T.Fatal(args...)
 }
 
-// testingT makes a *testing.T one for testscript.
+// testingT adapts a *testing.T to testscript.
 type testingT struct{ *testing.T }
 
 func (t testingT) Run(name string, f func(testscript.T)) {

@@ -12,8 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// HardMode says which seeds of a stage's hard mode a program was tried with. The zero
-// value is a program that was tried with none.
+// HardMode says with which seeds a program passed or failed the hard mode of a stage.
+// The zero value is a program that has not been tried.
 type HardMode struct {
 	Stage   string   `json:"stage"`
 	Program string   `json:"program"` // see spec.Host
@@ -63,8 +63,7 @@ func (h *HardMode) add(seed uint64, passed bool) {
 	}
 }
 
-// joined puts ranges in order and makes one of those that follow each other. They do
-// not overlap.
+// joined sorts ranges, which do not overlap, and joins those that are adjacent.
 func joined(ranges []Seeds) []Seeds {
 	slices.SortFunc(ranges, func(a, b Seeds) int {
 		if a.First < b.First {

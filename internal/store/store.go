@@ -126,8 +126,8 @@ func (r *Run) create(name string) *file {
 	return w
 }
 
-// link points a symbolic link to the newest run. Where links cannot be made, as
-// on Windows without the right to, runs are found by their names.
+// link points a symbolic link to the newest run. Where links cannot be made, as on
+// Windows without the privilege, runs are found by their names.
 func link(path, target string) {
 	os.Remove(path)
 	os.Symlink(target, path)

@@ -9,8 +9,8 @@ import (
 	"glomers/internal/spec"
 )
 
-// Variation is what differs between the machines of learners, and from one run on a
-// machine to the next, within which Vary chooses. A zero bound leaves the test as it is.
+// Variation holds the bounds within which Vary chooses what differs from machine to
+// machine, and on one machine from run to run. A zero bound leaves the test as it is.
 type Variation struct {
 	LeastCPUCost spec.Duration `json:"least-cpu-cost,omitempty"` // of a message
 	MostCPUCost  spec.Duration `json:"most-cpu-cost,omitempty"`

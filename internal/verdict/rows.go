@@ -20,7 +20,7 @@ const (
 	Good State = iota
 	Bad
 	Doubtful
-	Figure // nothing to be good or bad
+	Figure // measured, and not judged
 )
 
 func (s State) String() string { return [...]string{"good", "bad", "unknown", "figure"}[s] }
@@ -36,8 +36,8 @@ func stateOf(v checkers.Validity) State {
 	return [...]State{checkers.Valid: Good, checkers.Unknown: Doubtful, checkers.Invalid: Bad}[v]
 }
 
-// Rows are the lines of the verdict: the checks, the limits and the figures. The
-// figures of an incomplete run are shown, but nothing is good or bad about them.
+// Rows are the lines of the verdict: the checks, the limits and the figures. Those of
+// an incomplete run are shown, and not judged.
 func (v *Verdict) Rows(t *spec.Test) []Row {
 	rows := append(v.checkRows(t), v.limitRows()...)
 	rows = append(rows, v.figureRows()...)

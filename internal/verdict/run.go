@@ -17,7 +17,7 @@ import (
 	"glomers/internal/workload"
 )
 
-// Config is a test as the runner wants it.
+// Config returns the runner's configuration for a test.
 func Config(t *spec.Test) runner.Config {
 	latency := time.Duration(t.LatencyMS * float64(time.Millisecond))
 	return runner.Config{
@@ -55,7 +55,7 @@ type Keeper interface {
 	runner.Recorder
 }
 
-// Observation says who follows a run. The zero value is a run without spectators.
+// Observation holds what follows a run while it goes on. The zero value is nothing.
 type Observation struct {
 	Keep             Keeper                // stores the records as well; may be nil
 	Log              *slog.Logger          // nil for none
@@ -152,8 +152,8 @@ func Blame(err error) (Finding, bool) {
 	return shapeFinding(err)
 }
 
-// withoutDetails leaves out of a message what differs from run to run. An exit
-// status does not.
+// withoutDetails removes from a message what differs from run to run; an exit status
+// stays.
 func withoutDetails(msg string) string {
 	if i := strings.IndexAny(msg, ":;"); i > 0 && !strings.HasPrefix(msg[i:], ": exit status") {
 		return msg[:i]

@@ -20,7 +20,7 @@ import (
 	"glomers/stages"
 )
 
-// Outcome is what a run came to.
+// Outcome is the overall result of a run.
 type Outcome int
 
 // The outcomes. A run whose records do not suffice for a verdict, such as one that
@@ -33,7 +33,7 @@ const (
 
 func (o Outcome) String() string { return [...]string{"UNKNOWN", "PASS", "FAIL"}[o] }
 
-// Records are what is left of a run.
+// Records are what a run leaves to be judged by.
 type Records struct {
 	History *history.History
 	Traffic *Traffic // nil if messages were not recorded
@@ -114,7 +114,7 @@ type Limit struct {
 	Met      bool
 }
 
-// Verdict is what is known of a run.
+// Verdict is the judgement on a run, with its reasons.
 type Verdict struct {
 	Outcome    Outcome
 	Results    *checkers.Results
@@ -133,8 +133,8 @@ type Question struct {
 	RacesFail bool // a data race is a failure, rather than a remark
 }
 
-// Ask returns the question that a test asks, under the limits of its stage; stage
-// may be nil. The limits are for a network without further faults, so that hard mode
+// Ask returns the question that a test asks of its run, with the limits of its stage;
+// stage may be nil. The limits are for a network without further faults, so that hard mode
 // has none.
 func Ask(t *spec.Test, stage *stages.Stage) Question {
 	q := Question{Check: t.CheckOptions(), RacesFail: t.Race}
