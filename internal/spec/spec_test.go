@@ -53,6 +53,30 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestLimitsAreIncluded: the least and the largest value of every option are possible.
+func TestLimitsAreIncluded(t *testing.T) {
+	for name, change := range map[string]func(*Test){
+		"least": func(t *Test) {
+			t.TimeLimit, t.Recovery, t.NemesisInterval, t.LatencyMS, t.Rate = 1, 0, leastPause, 0, leastRate
+			t.Concurrency, t.KeyCount, t.MaxTxnLength, t.MaxWritesPerKey = 1, 0, 1, 1
+			t.Yields, t.CPUCost, t.NodeMemory = 0, 0, leastMemory
+		},
+		"most": func(t *Test) {
+			t.TimeLimit, t.Recovery, t.NemesisInterval, t.LatencyMS, t.Rate = maxSeconds, maxSeconds, maxSeconds, maxLatencyMS, maxRate
+			t.Concurrency, t.KeyCount, t.MaxTxnLength, t.MaxWritesPerKey = maxWorkers, maxKeys, maxLength, maxKeys
+			t.Yields, t.CPUCost, t.NodeMemory = 1, Duration(maxCPUCost), mostMemory
+			t.Nodes = make([]string, maxNodes)
+		},
+		"zero": func(t *Test) { t.Rate, t.NodeMemory = 0, 0 },
+	} {
+		test := valid()
+		change(&test)
+		if err := test.Validate(); err != nil {
+			t.Errorf("the %s values: %v", name, err)
+		}
+	}
+}
+
 // The options of a test are one flat object, under the names of the flags.
 func TestJSON(t *testing.T) {
 	want := valid()
