@@ -125,3 +125,70 @@ func TestLinKVRenewsKeys(t *testing.T) {
 		t.Errorf("the keys were used by %v processes, want 20 each", counts)
 	}
 }
+
+// uncertain is a workload whose operations take ten milliseconds and end with an
+// unknown outcome. It has final operations without end, for which a second is allowed.
+type uncertain struct{ slow }
+
+func (w *uncertain) Open(*Client) Session { return w }
+
+func (w *uncertain) Invoke(op history.Op, done func(history.Op)) {
+	w.kernel.After(10*time.Millisecond, func() { done(failed(op, &Error{Name: "timeout"}, false)) })
+}
+
+func (w *uncertain) Final(int) (history.Op, time.Duration, bool) {
+	return history.Op{F: "wait"}, 0, true
+}
+
+func (w *uncertain) FinalLimit() time.Duration { return time.Second }
+
+// clientCounter counts the clients that are open, and notes the processes.
+type clientCounter struct {
+	world
+	open      int
+	processes []int
+}
+
+func (c *clientCounter) Open(node string) *Client { c.open++; return c.world.Open(node) }
+func (c *clientCounter) Close(*Client)            { c.open-- }
+
+func (c *clientCounter) RecordOp(op history.Op) {
+	if op.Type == history.Invoke {
+		c.processes = append(c.processes, op.Process)
+	}
+}
+
+// TestUnknownOutcome: after an operation of unknown outcome, its worker continues as
+// a new process with a new client, in place of the old one.
+func TestUnknownOutcome(t *testing.T) {
+	k := kernel.New(1)
+	c := &clientCounter{world: world{kernel: k}}
+	l := NewLoad(k, &uncertain{slow{kernel: k}}, Options{Nodes: []string{"n0"}, Concurrency: 1}, Pace{Rate: 10, TimeLimit: time.Second}, c, c)
+	l.Prepare(func(error) { l.Run(func() {}) })
+	for k.Step() {
+	}
+	if len(c.processes) < 5 || c.open != 1 {
+		t.Errorf("%d operations, %d clients open, want about 10, and 1", len(c.processes), c.open)
+	}
+	for i, process := range c.processes {
+		if process != i {
+			t.Fatalf("the processes are %v, want a new one for each operation", c.processes)
+		}
+	}
+}
+
+// TestFinalLimit: final operations that do not come to an end are stopped.
+func TestFinalLimit(t *testing.T) {
+	k := kernel.New(1)
+	c := &clientCounter{world: world{kernel: k}}
+	l := NewLoad(k, &uncertain{slow{kernel: k}}, Options{Nodes: []string{"n0"}, Concurrency: 2}, Pace{TimeLimit: time.Second}, c, c)
+	var ended time.Duration
+	l.Prepare(func(error) {
+		l.Run(func() { l.Finish(func() { ended = k.Now(); k.Stop(nil) }) })
+	})
+	for k.Step() && k.Now() < time.Minute {
+	}
+	if least := 2 * time.Second; ended < least || ended > least+10*time.Millisecond {
+		t.Errorf("the final operations ended at %v, want %v, when the last one in flight has", ended, least)
+	}
+}
