@@ -33,6 +33,9 @@ func TestSequentialWindow(t *testing.T) {
 		if counts[strconv.Itoa(state)] == 0 {
 			t.Errorf("no reader saw %d", state)
 		}
+		if n := counts[strconv.Itoa(state)]; n > 2*10_000/pastStates {
+			t.Errorf("%d of 10000 readers saw %d, want about one in %d", n, state, pastStates)
+		}
 	}
 	if len(counts) != pastStates {
 		t.Errorf("readers saw %d values, want the last %d: %v", len(counts), pastStates, counts)
