@@ -184,7 +184,7 @@ func TestEnds(t *testing.T) {
 // TestPolling: a program that polls sees what it waits for, and time goes on
 // meanwhile.
 func TestPolling(t *testing.T) {
-	for _, mode := range []string{"select", "gosched", "clock"} {
+	for _, mode := range []string{"select", "gosched", "clock", "lock"} {
 		t.Run(mode, func(t *testing.T) {
 			l := boot(t, load(t, testNode()), nil, context.Background(), mode, nil)
 			w, err := l.Resume(sim.Step{Input: []byte("go\n")})

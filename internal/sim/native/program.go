@@ -53,8 +53,9 @@ type Options struct {
 	CPUPerStep time.Duration
 }
 
-// DefaultCPUPerStep is far above what a step needs, which is some microseconds.
-const DefaultCPUPerStep = 10 * time.Second
+// DefaultCPUPerStep is far above what a step needs, which is some microseconds, and
+// short enough to wait for.
+const DefaultCPUPerStep = 2 * time.Second
 
 // Load returns the program in a file that was built with the edits of package
 // overlay.

@@ -45,6 +45,9 @@ func main() {
 			default:
 			}
 		})
+	case "lock":
+		var mu sync.Mutex
+		pollUntil(in, func() { mu.Lock(); mu.Unlock() })
 	case "gosched":
 		pollUntil(in, runtime.Gosched)
 	case "clock":
