@@ -108,7 +108,7 @@ func TestReadErrors(t *testing.T) {
 		`{"type": "ok", "process": 0, "f": "x"} 7`:                              "1:39: more text after the JSON value",
 		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\"}\n {\"type\"":          "2:9: the JSON text ends too early",
 		"{\"type\": \"ok\", \"process\": 0, \"f\": \"x\", \"value\": \"\xff\"}": "1:50: text that is not UTF-8",
-		`{"type": "ok", "process": 0, "f": "x", "value": [1, 2,, 3]}`:           "1:55: invalid character ','",
+		`{"type": "ok", "process": 0, "f": "x", "value": [1, 2,, 3]}`:           "1:55: found ',' where JSON does not allow it",
 		`[{"type": "ok", "process": 0, "f": "x"}]`:                              "1:1: expected a line with one object",
 		"\x1f\x8bgarbage":       "1:1: damaged gzip header",
 		compressed(sample)[:60]: "the compressed text ends too early",
