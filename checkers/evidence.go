@@ -7,44 +7,61 @@ import (
 	"glomers/checkers/history"
 )
 
-// evidence collects the examples of one kind of error: a text for each, and for the
-// first one the value or key that it is about and the operations that prove it. Zero is
-// no error.
+// Evidence is what one example of an error is about, and what proves it.
+type Evidence struct {
+	About []any // the value or key; none for nothing in particular
+	Proof []int // indices of operations, each once
+}
+
+// evidenceFrom returns the evidence of an example: what it is about (nil for nothing in
+// particular), and the operations that prove it, of which nil ones are left out.
+func evidenceFrom(about any, proof ...*history.Op) Evidence {
+	var e Evidence
+	if about != nil {
+		e.About = []any{about}
+	}
+	for _, op := range proof {
+		if op != nil && !slices.Contains(e.Proof, op.Index) {
+			e.Proof = append(e.Proof, op.Index)
+		}
+	}
+	slices.Sort(e.Proof)
+	return e
+}
+
+// evidence collects the examples of one kind of error: a text for each, and for those
+// that a finding shows what proves them. Zero is no error.
 type evidence struct {
-	details []string
-	about   []any
-	proof   []int
+	details  []string
+	examples []Evidence
 }
 
 // add takes an example: its text, what it is about (nil for nothing in particular), and
 // the completions that prove it.
 func (e *evidence) add(text string, about any, proof ...*history.Op) {
-	if e.details == nil {
-		if about != nil {
-			e.about = []any{about}
-		}
-		for _, op := range proof {
-			if op != nil && !slices.Contains(e.proof, op.Index) {
-				e.proof = append(e.proof, op.Index)
-			}
-		}
-		slices.Sort(e.proof)
-	}
 	e.details = append(e.details, text)
+	if len(e.details) <= few {
+		e.examples = append(e.examples, evidenceFrom(about, proof...))
+	}
 }
 
 // finding makes a finding of what was collected.
 func (e *evidence) finding(check, summary string) Finding {
-	return Finding{Check: check, Summary: summary, Details: firstFew(e.details), About: e.about, Proof: e.proof}
+	f := Finding{Check: check, Summary: summary, Details: firstFew(e.details), Examples: e.examples}
+	if len(e.examples) > 0 {
+		f.About, f.Proof = e.examples[0].About, e.examples[0].Proof
+	}
+	return f
 }
 
 // evidenceOf reads the evidence from the results of anomalies, which name a key and
 // the operations.
 func evidenceOf(list []TxnAnomaly) evidence {
-	if len(list) == 0 {
-		return evidence{}
+	e := evidence{details: texts(list)}
+	for _, a := range list[:min(len(list), few)] {
+		e.examples = append(e.examples, Evidence{keyIn(a.Fields), operationsIn(a.Fields)})
 	}
-	return evidence{texts(list), keyIn(list[0].Fields), operationsIn(list[0].Fields)}
+	return e
 }
 
 // keyIn returns the first key that a result names, as a list of one; nil if there is

@@ -97,7 +97,14 @@ func checkFindings(t *testing.T, h *history.History, what string, valid Validity
 		if f.Check == "" || f.Summary == "" {
 			t.Errorf("a finding without a name or summary: %+v", f)
 		}
-		for _, i := range f.Proof {
+		if len(f.Examples) > len(f.Details) || len(f.Details) > 0 && len(f.Examples) == 0 {
+			t.Errorf("%s has evidence of %d examples for the details %q", f.Check, len(f.Examples), f.Details)
+		}
+		proof := f.Proof
+		for _, e := range f.Examples {
+			proof = append(proof[:len(proof):len(proof)], e.Proof...)
+		}
+		for _, i := range proof {
 			if i < 0 || i >= len(h.Ops) {
 				t.Errorf("%s is proved by operation %d of %d", f.Check, i, len(h.Ops))
 			}

@@ -187,9 +187,12 @@ func kafkaFinding(name string, list []KafkaAnomaly) Finding {
 	for _, a := range list {
 		e.add(a.Text, nil, a.proof...)
 	}
-	e.about = keyIn(list[0].Fields)
-	if e.proof == nil {
-		e.proof = operationsIn(list[0].Fields)
+	for i := range e.examples {
+		example := &e.examples[i]
+		example.About = keyIn(list[i].Fields)
+		if example.Proof == nil {
+			example.Proof = operationsIn(list[i].Fields)
+		}
 	}
 	return e.finding(name, count(len(list), words[0], words[1]))
 }

@@ -191,10 +191,13 @@ func (k *LinKVKey) explain(longest []int, who names) Finding {
 			len(longest), edn.Brief(state, shown), who.process(stuck.Invocation.Process), stuck, stuck.Invocation.Time.Seconds(), stuck.Completion.Time.Seconds()),
 	}
 	f.Proof = []int{stuck.Completion.Index}
+	var before []Evidence
 	for _, i := range longest[max(0, len(longest)-4):] {
 		o := &k.Operations[i]
 		f.Proof = append(f.Proof, o.Invocation.Index)
+		before = append(before, evidenceFrom(k.Key, o.Invocation))
 		f.Details = append(f.Details, fmt.Sprintf("before it: %s by %s, begun at %.3f s", o, who.process(o.Invocation.Process), o.Invocation.Time.Seconds()))
 	}
+	f.Examples = append([]Evidence{{f.About, f.Proof}}, before...)
 	return f
 }

@@ -56,6 +56,7 @@ type errorCount struct {
 	n     int
 	first string // the text of the first one
 	vary  bool   // others have another text
+	at    int    // the index of the first one
 }
 
 func (s *Stats) addError(op *history.Op) {
@@ -63,7 +64,7 @@ func (s *Stats) addError(op *history.Op) {
 	kind := errorKind{op.F, op.Type, name}
 	e := s.errors[kind]
 	if e == nil {
-		e = &errorCount{first: text}
+		e = &errorCount{first: text, at: op.Index}
 		s.errors[kind] = e
 	}
 	e.n++
@@ -129,11 +130,13 @@ func (s *Stats) findings() []Finding {
 	var out []Finding
 	for _, f := range slices.Sorted(maps.Keys(s.ByF)) {
 		if c := s.ByF[f]; c.Valid != Valid && f != "crash" {
+			details, examples := s.errorsOf(f)
 			out = append(out, Finding{
-				Check:   "stats",
-				Summary: fmt.Sprintf("no %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
-				Details: s.errorsOf(f),
-				Proof:   []int{s.first[f]},
+				Check:    "stats",
+				Summary:  fmt.Sprintf("no %s succeeded: of %d, %d failed and %d had an unknown outcome", f, c.Count, c.FailCount, c.InfoCount),
+				Details:  details,
+				Proof:    []int{s.first[f]},
+				Examples: examples,
 			})
 		}
 	}
@@ -141,8 +144,8 @@ func (s *Stats) findings() []Finding {
 }
 
 // errorsOf lists the three most frequent kinds of error of a function, or of all
-// functions if f is empty.
-func (s *Stats) errorsOf(f string) []string {
+// functions if f is empty, and the first operation that ended with each.
+func (s *Stats) errorsOf(f string) (out []string, examples []Evidence) {
 	var kinds []errorKind
 	for kind := range s.errors {
 		if f == "" || kind.f == f {
@@ -152,7 +155,6 @@ func (s *Stats) errorsOf(f string) []string {
 	slices.SortFunc(kinds, func(a, b errorKind) int {
 		return cmp.Or(cmp.Compare(s.errors[b].n, s.errors[a].n), cmp.Compare(a.f, b.f), cmp.Compare(a.name, b.name), cmp.Compare(a.as, b.as))
 	})
-	var out []string
 	for i, kind := range kinds {
 		if i == 3 {
 			out = append(out, "and "+count(len(kinds)-i, "other kind of error", "other kinds of error"))
@@ -168,12 +170,16 @@ func (s *Stats) errorsOf(f string) []string {
 			text += ": " + e.first
 		}
 		out = append(out, text)
+		examples = append(examples, Evidence{Proof: []int{e.at}})
 	}
-	return out
+	return out, examples
 }
 
 // Errors lists the most frequent errors that clients got, most frequent first.
-func (s *Stats) Errors() []string { return s.errorsOf("") }
+func (s *Stats) Errors() []string {
+	errors, _ := s.errorsOf("")
+	return errors
+}
 
 // AvailabilityResult is the fraction of operations that succeeded.
 type AvailabilityResult struct {

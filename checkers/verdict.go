@@ -57,6 +57,10 @@ type Finding struct {
 	Details []string `json:"details,omitempty"`
 	About   []any    `json:"about,omitempty"` // the value or key of the first detail: messages that mention it are part of the story
 	Proof   []int    `json:"proof,omitempty"` // indices of operations that prove the first detail
+
+	// Examples are the evidence of each detail, in their order. Remarks after the
+	// examples, such as how many more there are, have none.
+	Examples []Evidence `json:"-"`
 }
 
 // Verdict is what the results of all workloads have in common.
@@ -75,9 +79,11 @@ func (v *Verdict) Common() *Verdict { return v }
 // *LinKVResult. Its EDN form has the keys of :workload in Maelstrom's results.edn.
 type WorkloadResult interface{ Common() *Verdict }
 
+// few is how many examples a finding has.
+const few = 5
+
 // firstFew keeps a list of details short.
 func firstFew(details []string) []string {
-	const few = 5
 	if len(details) <= few {
 		return details
 	}

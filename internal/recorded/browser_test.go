@@ -78,6 +78,9 @@ func TestFailedRunInBrowser(t *testing.T) {
 	path, _ := written(t, filepath.Join("testdata", "lost"))
 	p := open(t, path)
 	all := p.Text(drawn)
+	for _, label := range []string{"earlier", "later", "zoom in", "zoom out"} {
+		p.Wait(`document.querySelector('#controls button[aria-label="` + label + `"] svg path').getBoundingClientRect().width > 0`)
+	}
 
 	p.Text(`(e => { e.value = "gossip"; e.selectedIndex = [...e.options].findIndex(o => o.text === "gossip"); e.dispatchEvent(new Event("change")); })(document.getElementById("kind"))`)
 	p.Wait(drawn + " > 0 && " + drawn + " < " + all)

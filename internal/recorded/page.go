@@ -109,32 +109,32 @@ func (j *Judged) facts() []page.Fact {
 // about.
 func (j *Judged) finding(f *verdict.Finding) page.Finding {
 	out := page.Finding{Kind: f.Kind, Source: string(f.Source), Summary: f.Summary}
-	details := f.Details
-	if n := len(details); n > 0 && strings.HasPrefix(details[n-1], "and ") {
-		details, out.More = details[:n-1], details[n-1]
+	var proofs []edn.Map
+	if f.Source == verdict.Official {
+		proofs = j.proofs(f.Kind)
 	}
-	proofs := j.proofs(f.Kind)
-	for i, text := range details {
-		e := page.Example{Text: text}
-		switch {
-		case i < len(proofs) && f.Source == verdict.Official:
-			e.Values, e.Operations, e.Cycle = about(proofs[i]), indices(proofs[i]), j.cycle(proofs[i], text)
-		case i == 0:
-			for _, v := range f.About {
-				e.Values = append(e.Values, plain(v))
-			}
-			e.Operations = f.Proof
+	for i, text := range f.Details {
+		if strings.HasPrefix(text, "and ") {
+			out.More = text
+			continue
 		}
-		if i == 0 && len(e.Operations) == 0 {
-			e.Operations = f.Proof
+		e := page.Example{Text: text}
+		if i < len(f.Examples) {
+			e.Values, e.Operations = plainAll(f.Examples[i].About), f.Examples[i].Proof
+		}
+		if i < len(proofs) {
+			e.Values, e.Cycle = about(proofs[i]), j.cycle(proofs[i], text)
 		}
 		out.Examples = append(out.Examples, e)
+	}
+	if len(f.Details) == 0 && (len(f.About) > 0 || len(f.Proof) > 0) { // the summary is the example
+		out.Examples = []page.Example{{Values: plainAll(f.About), Operations: f.Proof}}
 	}
 	return out
 }
 
-// proofs returns what the workload's own check knows of the examples of a kind of
-// error, in their order.
+// proofs returns what the check of transactions or of kafka knows of the examples of a
+// kind of error, in their order.
 func (j *Judged) proofs(kind string) []edn.Map {
 	var out []edn.Map
 	switch r := j.Results.Workload.(type) {
@@ -154,12 +154,6 @@ func (j *Judged) proofs(kind string) []edn.Map {
 				}
 			}
 		}
-	case *checkers.SetFullResult:
-		if kind == "lost" {
-			for _, v := range r.Lost {
-				out = append(out, edn.Map{{Key: edn.Keyword("value"), Value: v}})
-			}
-		}
 	}
 	return out
 }
@@ -174,46 +168,19 @@ func about(proof edn.Map) []string {
 	return nil
 }
 
+func plainAll(values []any) (out []string) {
+	for _, v := range values {
+		out = append(out, plain(v))
+	}
+	return out
+}
+
 // plain writes a value as a message has it.
 func plain(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
 	return edn.String(v)
-}
-
-const opTag = "jepsen.history.Op"
-
-// indices returns the operations in a proof, each once.
-func indices(v any) []int {
-	var out []int
-	seen := map[int]bool{}
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case edn.Tagged:
-			if op, ok := v.Value.(edn.Map); ok && v.Tag == opTag {
-				if i, ok := opIndex(op); ok && !seen[i] {
-					seen[i] = true
-					out = append(out, i)
-				}
-			}
-		case edn.Map:
-			for _, e := range v {
-				walk(e.Value)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		case edn.List:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	walk(v)
-	return out
 }
 
 func opIndex(op edn.Map) (int, bool) {

@@ -104,6 +104,8 @@ type Finding struct {
 
 	About []any `json:"about,omitempty"` // the value or key of the first detail
 	Proof []int `json:"proof,omitempty"` // see checkers.Finding
+
+	Examples []checkers.Evidence `json:"-"` // see checkers.Finding
 }
 
 // Limit is a criterion of a stage beside the figure of a run.
@@ -176,7 +178,7 @@ func Judge(r Records, q Question) (*Verdict, error) {
 func (v *Verdict) collect(q Question) {
 	add := func(source Source, findings []checkers.Finding) {
 		for _, f := range findings {
-			v.Findings = append(v.Findings, Finding{f.Check, source, f.Summary, f.Details, f.About, f.Proof})
+			v.Findings = append(v.Findings, Finding{f.Check, source, f.Summary, f.Details, f.About, f.Proof, f.Examples})
 		}
 	}
 	add(Official, v.Results.Findings)

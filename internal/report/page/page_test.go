@@ -3,6 +3,7 @@ package page_test
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -47,6 +48,25 @@ func hostile(t *testing.T) *page.Run {
 			return true, nil
 		},
 		Logs: fstest.MapFS{evil[9:17] + ".log": {Data: []byte(evil)}},
+	}
+}
+
+// TestSigns checks that the page has no sign of its own that many fonts lack, or that
+// is taken from a font of emoji where there is one.
+func TestSigns(t *testing.T) {
+	var b bytes.Buffer
+	if err := page.Write(&b, hostile(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, sign := range b.String() {
+		if sign >= 0xFF00 && sign < 0xFFF0 || sign > 0xFFFF || strings.ContainsRune("◀▶", sign) {
+			t.Errorf("the page has the sign %q, %U", sign, sign)
+		}
+	}
+	for _, label := range []string{"earlier", "later", "zoom in", "zoom out"} {
+		if !regexp.MustCompile(`button\(icon\("[^"]+"\), "` + label + `"`).MatchString(b.String()) {
+			t.Errorf("the button %q is not drawn", label)
+		}
 	}
 }
 

@@ -171,8 +171,8 @@ class Controls {
 		for (const input of [this.from, this.to]) input.addEventListener("change", () => this.setTimes());
 		this.counted = el("span", { class: "says", id: "counted", role: "status" });
 		this.view = el("div", { class: "bar", role: "group", "aria-label": "view" },
-			el("span", { class: "group" }, button("◀", "earlier", both((r) => r.pan(-0.5))), button("▶", "later", both((r) => r.pan(0.5)))),
-			el("span", { class: "group" }, button("+", "zoom in", both((r) => r.zoom(0.5))), button("−", "zoom out", both((r) => r.zoom(2)))),
+			el("span", { class: "group" }, button(icon("M7 1L2 5L7 9"), "earlier", both((r) => r.pan(-0.5))), button(icon("M3 1L8 5L3 9"), "later", both((r) => r.pan(0.5)))),
+			el("span", { class: "group" }, button(icon("M1 5H9M5 1V9"), "zoom in", both((r) => r.zoom(0.5))), button(icon("M1 5H9"), "zoom out", both((r) => r.zoom(2)))),
 			button("whole run", "show the whole run", () => { state.time.whole(); active().whole(); }),
 			el("label", {}, "from", this.from), el("label", {}, "to", this.to, "s"),
 			el("span", { class: "says" }, "drag to move; Ctrl and the wheel to zoom, or the keys ← → + − 0 on a plot"));
@@ -435,7 +435,7 @@ async function main() {
 	if (state.diagram) {
 		state.diagram.canvas.id = "diagram";
 		bench.append(el("div", { class: "plot" },
-			el("h3", {}, "Messages", el("span", { class: "legend" }, el("span", {}, "━▶ request"), el("span", {}, "─> reply"), el("span", {}, "╌✕ lost"), el("span", {}, "┅ cut off by a partition"), el("span", {}, "● first got the value"))),
+			el("h3", {}, "Messages", el("span", { class: "legend" }, el("span", {}, "━► request"), el("span", {}, "─> reply"), el("span", {}, "╌✕ lost"), el("span", {}, "┅ cut off by a partition"), el("span", {}, "● first got the value"))),
 			state.controls.filters, state.controls.counted,
 			el("div", { class: "split" }, el("div", { class: "lanes" }, state.diagram.canvas), state.panel.element)));
 	} else {

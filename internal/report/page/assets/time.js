@@ -13,6 +13,18 @@ function el(name, attributes = {}, ...children) {
 	return e;
 }
 
+// icon draws a sign of strokes within 10 by 10, which needs no font.
+function icon(path) {
+	const make = (name, attributes) => {
+		const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+		for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+		return e;
+	};
+	const svg = make("svg", { class: "icon", viewBox: "0 0 10 10", width: 11, height: 11, "aria-hidden": "true" });
+	svg.append(make("path", { d: path }));
+	return svg;
+}
+
 // colour holds the colours of the style sheet.
 let colour = {};
 function readColours() {
