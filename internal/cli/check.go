@@ -60,7 +60,7 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 	if err != nil {
 		return err
 	}
-	judged, err := a.judge(r, f)
+	judged, err := a.judge(r, f, (*recorded.Run).Judge)
 	if err != nil {
 		return err
 	}

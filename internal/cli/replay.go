@@ -76,7 +76,7 @@ func (a *app) replay() *cobra.Command {
 				return err
 			}
 			if html != "" {
-				judged, err := a.judge(r, &checkFlags{})
+				judged, err := a.judge(r, &checkFlags{}, (*recorded.Run).Show)
 				if err != nil {
 					return err
 				}

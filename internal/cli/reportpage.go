@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
+	"glomers/checkers/history"
 	"glomers/internal/recorded"
+	"glomers/internal/verdict"
 )
 
 // reportPage writes the report of a run that is on disk.
@@ -33,7 +35,7 @@ func (a *app) reportPage() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			judged, err := a.judge(r, f)
+			judged, err := a.judge(r, f, (*recorded.Run).Show)
 			if err != nil {
 				return err
 			}
@@ -58,8 +60,11 @@ func (a *app) reportPage() *cobra.Command {
 	return cmd
 }
 
+// judgement is how a recorded run is judged: by Judge for a verdict, by Show for a page.
+type judgement func(*recorded.Run, verdict.Question, recorded.Sources, func(history.Progress)) (*recorded.Judged, error)
+
 // judge judges a recorded run again.
-func (a *app) judge(r *recorded.Run, f *checkFlags) (*recorded.Judged, error) {
+func (a *app) judge(r *recorded.Run, f *checkFlags, by judgement) (*recorded.Judged, error) {
 	q, from, err := r.Question()
 	if err != nil {
 		return nil, err
@@ -67,5 +72,5 @@ func (a *app) judge(r *recorded.Run, f *checkFlags) (*recorded.Judged, error) {
 	f.apply(&q.Check, &from)
 	bar := newProgress(a.err)
 	defer bar.finish()
-	return r.Judge(q, from, bar.reading)
+	return by(r, q, from, bar.reading)
 }

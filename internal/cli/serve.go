@@ -78,7 +78,7 @@ func reportTo(w io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	judged, err := r.Judge(q, from, nil)
+	judged, err := r.Show(q, from, nil)
 	if err != nil {
 		return err
 	}

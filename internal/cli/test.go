@@ -234,7 +234,9 @@ func (a *app) aborted(err error, run *store.Run, command string) error {
 	}
 	page := ""
 	if run.Operations() > 0 {
-		page = a.writeFiles(run.Dir, func(run *recorded.Run) (*recorded.Judged, error) { return a.judge(run, &checkFlags{}) })
+		page = a.writeFiles(run.Dir, func(run *recorded.Run) (*recorded.Judged, error) {
+			return a.judge(run, &checkFlags{}, (*recorded.Run).Show)
+		})
 	}
 	if page != "" {
 		kept += "; its report is " + page

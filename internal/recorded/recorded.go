@@ -6,7 +6,7 @@
 //	…
 //	q, from, err := run.Question()
 //	…
-//	judged, err := run.Judge(q, from, nil)
+//	judged, err := run.Show(q, from, nil)
 //	…
 //	err = judged.WritePage(w)   // report.html
 package recorded
@@ -122,25 +122,50 @@ type Judged struct {
 }
 
 // Judge reads the records and answers the question, which may be another one than the
-// run's own.
+// run's own. An operation whose value is not what the workload defines is an error, a
+// *checkers.ShapeError.
 func (r *Run) Judge(q verdict.Question, from Sources, progress func(history.Progress)) (*Judged, error) {
-	if q.Check.Workload == "" {
-		return nil, fmt.Errorf("%s does not tell its workload; name it with --workload: %s", r.path, strings.Join(checkers.Workloads(), ", "))
+	j, shape, err := r.judge(q, from, progress)
+	if err == nil {
+		err = shape
 	}
-	records, err := r.Records(q.Check, progress)
 	if err != nil {
 		return nil, err
 	}
-	j := &Judged{Run: r, Question: q, Records: records}
-	if j.Verdict, err = verdict.Judge(records, q); err != nil {
-		return nil, history.InFile(r.History, err)
-	}
-	if r.Test != nil {
-		j.End, err = r.Store.End()
-	} else {
-		j.From = from.Describe(q.Check)
-	}
+	return j, nil
+}
+
+// Show judges the run as Judge does, for a page that shows its records. With an
+// operation whose value is not what the workload defines the verdict is unknown, has no
+// results and gives that error as its reason: the page shows what led to it.
+func (r *Run) Show(q verdict.Question, from Sources, progress func(history.Progress)) (*Judged, error) {
+	j, _, err := r.judge(q, from, progress)
 	return j, err
+}
+
+// judge judges the run. If shape is not nil, there is an unknown verdict for that reason.
+func (r *Run) judge(q verdict.Question, from Sources, progress func(history.Progress)) (j *Judged, shape, err error) {
+	if q.Check.Workload == "" {
+		return nil, nil, fmt.Errorf("%s does not tell its workload; name it with --workload: %s", r.path, strings.Join(checkers.Workloads(), ", "))
+	}
+	records, err := r.Records(q.Check, progress)
+	if err != nil {
+		return nil, nil, err
+	}
+	j = &Judged{Run: r, Question: q, Records: records}
+	if j.Verdict, err = verdict.Judge(records, q); err != nil {
+		err = history.InFile(r.History, err)
+		if wrong := (*checkers.ShapeError)(nil); !errors.As(err, &wrong) {
+			return nil, nil, err
+		}
+		shape, j.Verdict = err, &verdict.Verdict{Incomplete: err.Error(), Racy: records.Racy}
+	}
+	if r.Test == nil {
+		j.From = from.Describe(q.Check)
+		return j, shape, nil
+	}
+	j.End, err = r.Store.End()
+	return j, shape, err
 }
 
 // Notes are what the runner noticed, and what is missing.

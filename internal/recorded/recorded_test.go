@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,9 @@ func TestDamagedRuns(t *testing.T) {
 		{"half a journal", edit(store.Journal, half), "of the 500 events that were written", ""},
 		{"no journal", remove(store.Journal), "no journal of messages", ""},
 		{"half a history", edit(store.HistoryEDN, half), "records that were written", ""},
+		{"an answer of the wrong shape", edit(store.HistoryEDN, func(text []byte) []byte {
+			return regexp.MustCompile(`(:type :ok[^\n]*:f :read[^\n]*:value )\[[^]]*\]`).ReplaceAll(text, []byte("${1}7"))
+		}), "has the value 7, expected a vector", ""},
 		{"no logs", remove(store.NodeLogs), "2 of 15 values were lost", ""},
 		{"a directory instead of logs", func(t *testing.T, dir string) {
 			remove(filepath.Join(store.NodeLogs, "n0.log"))(t, dir)
@@ -154,7 +158,7 @@ func write(b *bytes.Buffer, dir string) error {
 	if err != nil {
 		return err
 	}
-	judged, err := run.Judge(q, from, nil)
+	judged, err := run.Show(q, from, nil)
 	if err != nil {
 		return err
 	}

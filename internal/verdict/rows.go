@@ -39,6 +39,9 @@ func stateOf(v checkers.Validity) State {
 // Rows are the lines of the verdict: the checks, the limits and the figures. Those of
 // an incomplete run are shown, and not judged.
 func (v *Verdict) Rows(t *spec.Test) []Row {
+	if v.Results == nil {
+		return []Row{{t.Workload, "unknown", "", Doubtful}}
+	}
 	rows := append(v.checkRows(t), v.limitRows()...)
 	rows = append(rows, v.figureRows()...)
 	if v.Incomplete != "" {
@@ -138,6 +141,9 @@ func (v *Verdict) Warnings(dir string) []string {
 	var warnings []string
 	for _, node := range v.Racy {
 		warnings = append(warnings, fmt.Sprintf("node %s has a data race: see %s", node, filepath.Join(dir, store.NodeLogs, node+".log")))
+	}
+	if v.Results == nil {
+		return warnings
 	}
 	if d := v.Results.Availability.Stalled; d > 0 {
 		warnings = append(warnings, fmt.Sprintf("the runner itself made no progress for %v, so the run is disturbed: what was late may not have been late in the nodes", d))

@@ -119,7 +119,7 @@ type Limit struct {
 // Verdict is the judgement on a run, with its reasons.
 type Verdict struct {
 	Outcome    Outcome
-	Results    *checkers.Results
+	Results    *checkers.Results // nil if the checks cannot read the records; Incomplete says why
 	Limits     []Limit
 	Findings   []Finding // why it is not a pass; none for an incomplete run
 	Incomplete string    // see Records
