@@ -16,16 +16,16 @@ type Options struct {
 	Workload          string   // one of Workloads
 	Availability      *float64 // the least fraction of operations that must succeed; nil for any
 	ConsistencyModels []string // for transactions; nil for strict-serializable
-	SequentialKeys    bool     // txn-rw-register: trust that each key by itself is sequentially consistent, and order its versions as processes saw them
-	LinearizableKeys  bool     // txn-rw-register: trust that each key by itself is linearizable, and order its versions by real time
+	SequentialKeys    bool     // txn-rw-register: assume that each key by itself is sequentially consistent, and order its versions as each process used them
+	LinearizableKeys  bool     // txn-rw-register: assume that each key by itself is linearizable, and order its versions by real time
 
 	Nodes       []string // the nodes of the test, in order; nil if they are not known
 	Concurrency int      // the number of workers; 0 for one for each node
 	Strict      bool     // run the checks of strict mode, too
 
-	// Settle is how long the nodes have, on a whole network, to spread what they
-	// know before strict mode expects it everywhere. 0 stands for ten seconds,
-	// Maelstrom's recovery time.
+	// Settle is how long after the last update strict mode waits before it expects
+	// every node to show it. The network must be free of partitions by then. 0 stands
+	// for ten seconds, Maelstrom's recovery time.
 	Settle time.Duration
 }
 
@@ -52,14 +52,15 @@ type NetResult struct {
 	Valid Validity `json:"valid?"`
 }
 
-// workload describes a workload to Check.
+// workload is what Check knows of one workload.
 type workload struct {
 	functions []string // the names of its clients' operations
 	check     func(*history.History, Options) (WorkloadResult, error)
-	strict    func(*strict) error // what strict mode looks for besides, nil for nothing
+	strict    func(*strict) error // the additional checks of strict mode; nil for none
 }
 
-// checkWith adapts a check, whose result has a type of its own.
+// checkWith turns a check that returns a concrete type of result into one that
+// returns the interface.
 func checkWith[R WorkloadResult](check func(*history.History, Options) (R, error)) func(*history.History, Options) (WorkloadResult, error) {
 	return func(h *history.History, o Options) (WorkloadResult, error) {
 		r, err := check(h, o)
@@ -74,8 +75,8 @@ func setFull(add string) func(*history.History, Options) (WorkloadResult, error)
 	return checkWith(func(h *history.History, o Options) (*SetFullResult, error) { return SetFull(h, add, o) })
 }
 
-// workloads is the one place where a workload is made known to this package. Its
-// name is that of the runner's side, in internal/workload.
+// workloads holds every workload that Check knows. The names are those of the
+// clients and generators in internal/workload.
 var workloads = map[string]workload{
 	"echo":            {[]string{"echo"}, checkWith(Echo), nil},
 	"unique-ids":      {[]string{"generate"}, checkWith(UniqueIDs), nil},
@@ -91,18 +92,20 @@ var workloads = map[string]workload{
 
 var linKVFunctions = []string{"read", "write", "cas"}
 
-// kafkaFunctions are those of Jepsen's kafka workload, and strict mode's.
+// kafkaFunctions are the operations of Jepsen's kafka workload, and the one that
+// strict mode adds: reading committed offsets.
 var kafkaFunctions = []string{"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions", history.CommittedOffsets}
 
 // Workloads returns the names of the workloads that Check knows, in order.
 func Workloads() []string { return slices.Sorted(maps.Keys(workloads)) }
 
 // Check runs all checks of a workload on a history. net holds the network
-// statistics of the run; they are left out of the results if it is nil.
+// statistics of the run, taken from its journal; if it is nil, the results have none.
 //
 // It returns an error, and no results, if the workload or a consistency model is
-// unknown, if no check can judge a model, if the history has operations of
-// another workload (*FunctionError) or values of the wrong shape (*ShapeError).
+// unknown, if no check can tell whether a model holds, or if the history has
+// operations of another workload (*FunctionError) or values of the wrong shape
+// (*ShapeError).
 func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) {
 	w, ok := workloads[o.Workload]
 	if !ok {
@@ -140,8 +143,9 @@ func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) 
 	return r, nil
 }
 
-// accepts returns an error if clients did something that the workload's clients do
-// not do: the check would find nothing to judge in it.
+// accepts returns a *FunctionError if the history has an operation that the
+// workload does not have. The check would ignore it, and could call a history of
+// another workload valid.
 func (w workload) accepts(h *history.History) error {
 	for i := range h.Ops {
 		if op := &h.Ops[i]; op.Client() && !slices.Contains(w.functions, op.F) {
@@ -151,7 +155,7 @@ func (w workload) accepts(h *history.History) error {
 	return nil
 }
 
-// invocations counts the operations that clients began.
+// invocations counts the operations that clients invoked.
 func invocations(h *history.History) int {
 	n := 0
 	for i := range h.Ops {

@@ -7,11 +7,11 @@ import (
 	"glomers/checkers/edn"
 )
 
-// compareInClojureSet orders values as a Clojure hash set iterates over them:
-// by the hash of each, five bits at a time from the lowest. Jepsen resolves a
-// conflict between messages by taking the first one of a set, and its counts can
-// only be matched by taking the same one. Values other than integers, for which
-// Jepsen's choice is as arbitrary, are ordered by edn.Compare.
+// compareInClojureSet orders values as a Clojure hash set iterates over them: by
+// their hashes, five bits at a time, the lowest first. Where an offset has several
+// messages, Jepsen takes the first one of a set, and its counts can be reproduced
+// only by taking the same one. Values other than integers are ordered by
+// edn.Compare; for them our choice may differ from Jepsen's.
 func compareInClojureSet(a, b any) int {
 	x, ok1 := a.(int64)
 	y, ok2 := b.(int64)
@@ -21,8 +21,8 @@ func compareInClojureSet(a, b any) int {
 	return cmp.Or(cmp.Compare(trieOrder(x), trieOrder(y)), cmp.Compare(x, y))
 }
 
-// trieOrder puts the five-bit digits of a hash in the order of their weight for
-// the iteration: the lowest digit decides first.
+// trieOrder returns a number by which values sort in the order of iteration: the
+// five-bit digits of the hash of n, with the lowest digit most significant.
 func trieOrder(n int64) uint64 {
 	h, order := uint64(murmur3(n)), uint64(0)
 	for range 7 {

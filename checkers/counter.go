@@ -16,7 +16,7 @@ type CounterResult struct {
 	Verdict
 	Errors     []*history.Op // the final reads that are wrong
 	FinalReads []int64
-	Acceptable []Range // the sums that a final read may show, ascending
+	Acceptable []Range // the sums that a final read may show, ascending and disjoint
 }
 
 // MarshalEDN returns the map that results.edn shows.
@@ -39,11 +39,11 @@ func (r *CounterResult) MarshalEDN() any {
 // Counter checks that every final read is the sum of all acknowledged adds and of
 // some of those whose outcome is unknown.
 //
-// Sound: increments are never undone, so a final read outside that set is proof of
-// an error. Incomplete: it misses nodes whose final read fails, and everything
-// that happens before the final reads. The verdict is Unknown if the history ends
-// before any final read was tried. If all of them failed it is Valid, as in
-// Maelstrom; strict mode reports the nodes.
+// Sound: additions are never undone, so a final read outside that set proves an
+// error. Incomplete: it misses nodes whose final read failed, and everything before
+// the final reads. The verdict is Unknown if the history ends before any final read
+// was invoked. If all of them failed it is Valid, as in Maelstrom; strict mode
+// reports those nodes.
 func Counter(h *history.History, o Options) (*CounterResult, error) {
 	acceptable, err := acceptableSums(h)
 	if err != nil {
@@ -91,8 +91,8 @@ func Counter(h *history.History, o Options) (*CounterResult, error) {
 	return r, nil
 }
 
-// acceptableSums returns the sums of all acknowledged adds and any of those that
-// may have happened.
+// acceptableSums returns every sum of all acknowledged adds and any subset of those
+// whose outcome is unknown, as ascending ranges.
 func acceptableSums(h *history.History) ([]Range, error) {
 	sum := int64(0)
 	var unknown []int64

@@ -2,18 +2,18 @@ package checkers
 
 import "slices"
 
-// cycleSpec describes a kind of cycle.
+// cycleSpec defines a kind of cycle, such as G1c, by the edges it is made of.
 type cycleSpec struct {
 	name    string
 	rels    edgeKind // edges that it consists of
 	closing edgeKind // one edge of this kind, from which the search begins
 	needs   edgeKind // at least one edge of this kind besides, if not 0
 
-	antiDeps antiDeps // what is said of its rw edges
+	antiDeps antiDeps // what it requires of its rw edges
 }
 
-// antiDeps is what a kind of cycle requires of its rw edges, of which the closing
-// edge is one.
+// antiDeps is what a kind of cycle requires of its rw edges (anti-dependencies), of
+// which the closing edge is one.
 type antiDeps uint8
 
 const (
@@ -22,8 +22,8 @@ const (
 	adjacent                    // two next to each other
 )
 
-// cycleSpecs are the kinds of cycle in an order in which none implies an earlier
-// one.
+// cycleSpecs are the kinds of cycle. The order puts a kind after all kinds that
+// imply it, so that a search can be skipped if its answer follows from earlier ones.
 var cycleSpecs = func() []cycleSpec {
 	base := []cycleSpec{
 		{name: "G0", rels: ww, closing: ww},
@@ -53,12 +53,13 @@ type cycle struct {
 	edges []edge
 }
 
-// searchBudget bounds the work for one kind of cycle in one component, in visited
-// edges: a count, so that a verdict depends on the history alone.
+// searchBudget is how many edges the search for one kind of cycle in one component
+// may visit. It is a count rather than a time, so that a verdict depends on the
+// history alone, not on the machine.
 const searchBudget = 40_000_000
 
-// cycles finds, for every component, a short cycle of each kind that no cycle
-// found before implies. It reports whether all searches came to an end.
+// cycles finds, in every component, a short cycle of each kind that is not implied by
+// a cycle found before it. It reports whether all searches ended within the budget.
 func (g *depGraph) cycles() (found map[string][]cycle, complete bool) {
 	found, complete = map[string][]cycle{}, true
 	kinds := edgeKind(0)
@@ -87,7 +88,7 @@ func (g *depGraph) cycles() (found map[string][]cycle, complete bool) {
 	return found, complete
 }
 
-// cycleSearch holds memory that successive searches use again.
+// cycleSearch searches for cycles; successive searches reuse its memory.
 type cycleSearch struct {
 	graph  *depGraph
 	member []int32 // the id of the part that a vertex belongs to
@@ -112,11 +113,12 @@ type step struct {
 	edge  edge
 }
 
-// startsPerSearch is how many further vertices a search starts from after it has
-// found a cycle, to find a shorter one.
+// startsPerSearch is from how many more vertices a search starts after it has found
+// a cycle, to look for a shorter one.
 const startsPerSearch = 32
 
-// find returns a short cycle of a kind within a component.
+// find returns a short cycle of a kind within a component, nil if it found none, and
+// whether the search used up its budget.
 func (s *cycleSearch) find(component []int32, spec cycleSpec) (best *cycle, exhausted bool) {
 	g := s.graph
 	if s.member == nil {
@@ -229,7 +231,8 @@ func advance(flags int32, kind edgeKind, spec cycleSpec) (int32, bool) {
 	return next, true
 }
 
-// closes reports whether a path can end with the closing edge.
+// closes reports whether the closing edge turns a path with these flags into a cycle
+// of the kind.
 func closes(flags int32, spec cycleSpec) bool {
 	if spec.needs != 0 && flags&hasNeeded == 0 {
 		return false
@@ -243,8 +246,8 @@ func closes(flags int32, spec cycleSpec) bool {
 	return true
 }
 
-// path returns the cycle that was found, or nil if it visits a vertex twice: then
-// it is made of smaller cycles, which other searches find.
+// path returns the cycle that was found, or nil if it visits a vertex twice: it then
+// consists of smaller cycles, which other searches find.
 func (s *cycleSearch) path(begin, end int32, last edge) *cycle {
 	c := &cycle{start: begin >> stateBits}
 	visited := map[int32]bool{}

@@ -12,20 +12,21 @@ import (
 )
 
 // Delivery measures, from the journal of a broadcast run, how long values take to
-// reach all nodes. The stable latency of the official check is sampled by reads:
-// a value that no read looks for in time is as good as delivered. Messages leave
-// no such gap.
+// reach all nodes. The stable latency of the official check is sampled by reads: if
+// no read falls into the time in which a value is still missing somewhere, the value
+// counts as stable at once. The journal has every message, so nothing falls between
+// two samples.
 //
-// A value counts as delivered to a node when the node is handed a message that
-// mentions it, as a number anywhere in its body but msg_id and in_reply_to, from a
-// node that had it before. Values in an encoding of a solution's own, such as text
-// or bit sets, are not found; then fewer values than were sent are everywhere.
-// A number that only looks like a value can make a delivery too early, never too
-// late.
+// A value counts as delivered to a node when the node receives a message that
+// contains it, as a number anywhere in the body except msg_id and in_reply_to, from a
+// node that had it before. Values that a solution encodes in a way of its own, such
+// as text or bit sets, are not recognised; DeliveryResult.Everywhere is then smaller
+// than Values. A number that equals a value by chance can only make a delivery
+// appear too early, never too late.
 type Delivery struct {
 	nodes    int
 	sent     map[string]time.Duration            // value → when a client sent it
-	has      map[string]map[string]time.Duration // value → node → when
+	has      map[string]map[string]time.Duration // value → node → when the node received it
 	inFlight map[int64]mention
 }
 
@@ -85,7 +86,7 @@ func (d *Delivery) Add(e journal.Event) {
 	}
 }
 
-// numbers lists the numbers in a message body, without those of the protocol.
+// numbers lists the numbers in a message body, leaving out msg_id and in_reply_to.
 func numbers(body []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -116,7 +117,7 @@ func numbers(body []byte) []string {
 	return out
 }
 
-// DeliveryResult is how fast values reached all nodes.
+// DeliveryResult says how many values reached all nodes, and how fast.
 type DeliveryResult struct {
 	Values     int        `json:"values"`            // that clients sent
 	Everywhere int        `json:"everywhere"`        // of these, that reached every node

@@ -8,8 +8,8 @@ import (
 	"glomers/checkers/history"
 )
 
-// edgeKind is why one transaction must come before another one. Kinds are bits,
-// so that searches can allow several.
+// edgeKind is the kind of a dependency: why one transaction must come before
+// another. Kinds are bits, so that a search can allow several.
 type edgeKind uint8
 
 const (
@@ -20,7 +20,7 @@ const (
 	realtime                      // the first ended before the second began
 )
 
-// edge is a dependency on the way out of a transaction.
+// edge is a dependency of another transaction on the one that it is listed under.
 type edge struct {
 	to   int32
 	kind edgeKind
@@ -30,8 +30,8 @@ type edge struct {
 // reason is the key and the versions that a dependency is about.
 type reason struct{ key, value, next any }
 
-// depGraph is Adya's direct serialization graph: its vertices are transactions
-// that committed, or may have. A vertex is an index into ops.
+// depGraph is Adya's direct serialization graph. Its vertices, which are indices into
+// ops, are the transactions that committed or may have.
 type depGraph struct {
 	ops     []*history.Op
 	out     [][]edge
@@ -57,7 +57,7 @@ func (g *depGraph) link(from, to int32, kind edgeKind, why int32) {
 	g.size++
 }
 
-// linkBare adds an edge that needs no reason.
+// linkBare adds a process or realtime edge, which has no reason besides its kind.
 func (g *depGraph) linkBare(from, to int32, kind edgeKind) {
 	g.out[from] = append(g.out[from], edge{to, kind, -1})
 	g.size++

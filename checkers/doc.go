@@ -1,5 +1,5 @@
-// Package checkers reaches the verdicts of Jepsen's, Maelstrom's and Elle's checkers
-// from recorded histories, and explains them.
+// Package checkers judges recorded histories as the checkers of Jepsen, Maelstrom and
+// Elle do, and explains its verdicts.
 //
 // A history is a sequence of operations that clients invoked and saw completed
 // (package history reads them from EDN or JSON lines). Check runs everything that
@@ -21,13 +21,14 @@
 // # Verdicts
 //
 // A verdict is Valid, Invalid or Unknown. Invalid means that the history proves an
-// error, Valid that everything that was looked for was found in order, Unknown that
-// the history does not show enough: it is empty, it ends too early, or a search was
-// given up. Unknown is the zero value, so that a result which nothing was written
-// to vouches for nothing. A function that returns an error returns no result.
+// error, Valid that no check found one, Unknown that the question is open: the
+// history is empty, it ends too early, or a search used up its budget. Unknown is
+// the zero value, so that a result that was never filled in is not taken for a pass.
+// A function that returns an error returns no result.
 //
-// A check is sound if what it calls Invalid is wrong, and complete if it finds
-// everything that is wrong. Every check here is sound for what it claims:
+// A check is sound if every history that it calls Invalid has an error, and complete
+// if it calls every history with an error Invalid. Every check here is sound for what
+// it claims:
 //
 //	check            Invalid means                                          what it can miss
 //	StatsOf          some kind of operation never succeeded                 everything else
@@ -44,8 +45,8 @@
 //
 // Sound "for what it claims" has two conditions for RWRegister and ListAppend. They
 // assume that written values are unique; a history that repeats one is Unknown. And
-// Options.SequentialKeys and LinearizableKeys are promises of the caller, whose
-// violation is reported as cyclic-versions.
+// Options.SequentialKeys and LinearizableKeys are assumptions of the caller; where a
+// history contradicts them, cyclic-versions is reported.
 //
 // # Results
 //
@@ -60,12 +61,12 @@
 // Maelstrom's results.edn.
 //
 // Each check is also a function of its own, such as LinKV, for histories of other
-// tests: it looks only at the operations that it knows.
+// tests. It ignores operations that it does not know.
 //
 // # Packages
 //
-//   - edn: extensible data notation, the values of histories and results
+//   - edn: extensible data notation, the format of histories and results
 //   - history: operations, their pairing, reading and writing
 //   - journal: messages, and the statistics of the network
-//   - linkvpage: drawings of keys that are not linearizable
+//   - linkvpage: HTML timelines of keys that are not linearizable
 package checkers

@@ -13,7 +13,7 @@ type EchoResult struct {
 	Errors []EchoError `json:"errors"`
 }
 
-// EchoError is an echo that did not come back.
+// EchoError is a request whose answer did not echo the value sent.
 type EchoError struct {
 	Sent     any // the value
 	Received any // the body of the answer; nil if there was none
@@ -24,9 +24,9 @@ func (e EchoError) MarshalEDN() any {
 	return []any{"Expected a message with :echo", e.Sent, "But received", e.Received}
 }
 
-// Echo checks that every echo brought back what was sent. It is sound and complete
-// for operations that were answered; one whose outcome is unknown counts as
-// wrong, as in Maelstrom.
+// Echo checks that every answer echoes the value that was sent. It is sound and
+// complete for operations that were answered; one whose outcome is unknown counts as
+// an error, as in Maelstrom.
 func Echo(h *history.History, o Options) (*EchoResult, error) {
 	r := &EchoResult{}
 	who := namesOf(o)

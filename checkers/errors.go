@@ -18,7 +18,8 @@ func (e *FunctionError) Error() string {
 	return fmt.Sprintf("%s is a %s, expected one of %s; was the history recorded with another workload?", e.Op.Where(), e.Op.F, strings.Join(e.Want, ", "))
 }
 
-// Position returns the place of the operation in the text of the history.
+// Position returns the line and column of the operation in the text of the history,
+// counted from 1; see history.Op.Position.
 func (e *FunctionError) Position() (line, column int) { return e.Op.Position() }
 
 // A ShapeError is an operation whose value is not what the workload defines.
@@ -31,8 +32,9 @@ func (e *ShapeError) Error() string {
 	return fmt.Sprintf("%s has the value %s, expected %s", e.Op.Where(), edn.Brief(e.Op.Value, shown), e.Want)
 }
 
-// Position returns the place of the operation in the text of the history.
+// Position returns the line and column of the operation in the text of the history,
+// counted from 1; see history.Op.Position.
 func (e *ShapeError) Position() (line, column int) { return e.Op.Position() }
 
-// shown is how many runes of a value or an error a message quotes.
+// shown is the most runes of a value or an error that a message quotes.
 const shown = 100

@@ -30,7 +30,7 @@ func evidenceFrom(about any, proof ...*history.Op) Evidence {
 }
 
 // evidence collects the examples of one kind of error: a text for each, and for those
-// that a finding shows what proves them. Zero is no error.
+// that a finding shows also what proves them. The zero value holds none.
 type evidence struct {
 	details  []string
 	examples []Evidence
@@ -45,7 +45,7 @@ func (e *evidence) add(text string, about any, proof ...*history.Op) {
 	}
 }
 
-// finding makes a finding of what was collected.
+// finding returns a Finding with the examples as its details.
 func (e *evidence) finding(check, summary string) Finding {
 	f := Finding{Check: check, Summary: summary, Details: firstFew(e.details), Examples: e.examples}
 	if len(e.examples) > 0 {
@@ -54,8 +54,8 @@ func (e *evidence) finding(check, summary string) Finding {
 	return f
 }
 
-// evidenceOf reads the evidence from the results of anomalies, which name a key and
-// the operations.
+// evidenceOf turns anomalies into evidence. The keys and operations are taken from
+// the fields of their results.
 func evidenceOf(list []TxnAnomaly) evidence {
 	e := evidence{details: texts(list)}
 	for _, a := range list[:min(len(list), few)] {

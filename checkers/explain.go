@@ -7,7 +7,7 @@ import (
 	"glomers/checkers/edn"
 )
 
-// phrasing puts an edge of data from transaction a to transaction b into words.
+// phrasing puts a ww, wr or rw edge from transaction a to transaction b into words.
 type phrasing func(kind edgeKind, why reason, a, b string) string
 
 // explain puts a cycle into words: its transactions, and why each must come before

@@ -24,9 +24,9 @@ type KafkaResult struct {
 
 }
 
-// Lag is how far the poll that was farthest behind lagged: the time between the
-// moment when the newest message that it could know of was superseded, and the
-// moment when the poll began.
+// Lag is the largest real-time lag of any poll: how long, when the poll began, an
+// offset beyond all that its client has seen of the key, this poll included, had been
+// known to exist.
 type Lag struct {
 	Lag     time.Duration
 	Time    time.Duration // when the poll began, since the start of the run
@@ -46,7 +46,7 @@ type KafkaAnomalies struct {
 type KafkaAnomaly struct {
 	Fields edn.Map       // in the form of Jepsen's results
 	Text   string        // an explanation for people
-	proof  []*history.Op // where Fields do not hold the operations
+	proof  []*history.Op // the operations that prove it, where Fields do not hold them
 	rank   int           // of the anomalies of one kind, those with the highest are shown
 }
 
@@ -163,7 +163,7 @@ func (k *kafkaHistory) result(found kafkaAnomalies, unseen *Unseen) *KafkaResult
 	return r
 }
 
-// kafkaWords say what each anomaly is, for one and for several of them.
+// kafkaWords names each anomaly in plain words, in the singular and in the plural.
 var kafkaWords = map[string][2]string{
 	"duplicate":             {"message is at more than one offset", "messages are at more than one offset"},
 	"inconsistent-offsets":  {"offset has more than one message", "offsets have more than one message"},

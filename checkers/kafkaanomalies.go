@@ -91,8 +91,8 @@ func (k *kafkaHistory) precommittedReads() (found []KafkaAnomaly) {
 	return found
 }
 
-// lostWrites finds messages that must have been polled, since one that comes
-// after them was.
+// lostWrites finds acknowledged messages that nobody polled although a later message
+// of the log was polled.
 func (k *kafkaHistory) lostWrites() (found []KafkaAnomaly) {
 	for _, l := range k.keys {
 		bound := int32(-1)
@@ -124,8 +124,8 @@ func (k *kafkaHistory) lostWrites() (found []KafkaAnomaly) {
 	return found
 }
 
-// operations returns the send of a message and the first poll that returned it, as far
-// as they are known.
+// operations returns the send of a message and the first poll that returned it,
+// leaving out the one that is not known.
 func (m *kafkaMessage) operations() (ops []*history.Op) {
 	for _, o := range []*kafkaOp{m.writer, m.reader} {
 		if o != nil {
@@ -145,7 +145,7 @@ func (l *kafkaLog) step(a, b int32) int32 {
 	return j - i
 }
 
-// skipped returns the messages between two.
+// skipped returns the messages of the log that lie between two.
 func (l *kafkaLog) skipped(a, b int32) edn.List {
 	out := edn.List{}
 	for i := l.messages[a].position + 1; i < l.messages[b].position; i++ {
@@ -158,8 +158,8 @@ func (l *kafkaLog) values(a, b int32) []any {
 	return []any{l.messages[a].value, l.messages[b].value}
 }
 
-// within compares neighbours among the messages of one operation, a poll or a send
-// as what says.
+// within compares two successive messages of one operation with the order of the log.
+// what is the word for the operation, poll or send.
 func (k *kafkaHistory) within(l *kafkaLog, o *kafkaOp, a, b int32, what string, found kafkaAnomalies) {
 	delta := l.step(a, b)
 	values := l.values(a, b)
@@ -204,7 +204,8 @@ func (k *kafkaHistory) withinSends(found kafkaAnomalies) {
 	}
 }
 
-// lastSeen holds, for each process and key, the last message that it handled.
+// lastSeen holds, for each process and key, the last message that the process sent or
+// polled.
 type lastSeen map[int]map[*kafkaLog]lastMessage
 
 type lastMessage struct {
@@ -236,7 +237,8 @@ func (k *kafkaHistory) assigned(s lastSeen, op *history.Op) {
 }
 
 // eachWithPosition calls f for each operation that sent or polled, in order, with
-// the last message of each key that its process handled, which f updates.
+// the last message of each key that its process sent or polled before. f updates
+// that.
 func (k *kafkaHistory) eachWithPosition(f func(o *kafkaOp, position map[*kafkaLog]lastMessage)) {
 	seen := lastSeen{}
 	for i := range k.history.Ops {
@@ -321,9 +323,9 @@ func (k *kafkaHistory) betweenSends() (found []KafkaAnomaly) {
 	return found
 }
 
-// cycles finds cycles of operations, linked by who polled whose message and by real
-// time. No order of sends follows from their offsets: transactions of kafka are
-// not isolated.
+// cycles finds cycles of operations whose edges are polls of another operation's
+// message (wr) and real time. There are no ww edges: Kafka does not isolate
+// transactions, so offsets do not order the operations that sent them.
 func (k *kafkaHistory) cycles(found kafkaAnomalies) {
 	var ops []*history.Op
 	for i := range k.ops {

@@ -48,12 +48,12 @@ func (k *kafkaHistory) worstRealtimeLag() Lag {
 			}
 		}
 	}
-	// A client's positions by key. behind has those below the highest offset that was
-	// ever known of their key: only they can lag.
+	// position is how far a client has read one key. behind holds the positions below
+	// the highest offset ever known of their key: only they can lag.
 	type position struct {
 		key     any
 		at      int64
-		records []offsetRecord // those beyond at
+		records []offsetRecord // those of offsets beyond at
 	}
 	type client struct {
 		positions map[any]*position

@@ -214,8 +214,8 @@ func (o *kafkaOp) committed() bool {
 	return o.op.Type == history.OK
 }
 
-// order derives the order of each log from the offsets that sends and polls
-// showed. Polls are believed even when they failed.
+// order derives the order of each log from the offsets that sends and polls showed.
+// The messages of a poll count even if its operation failed: a node did return them.
 func (k *kafkaHistory) order() {
 	note := func(l *kafkaLog, offset int64, msg int32) {
 		if offset < 0 {

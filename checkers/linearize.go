@@ -4,9 +4,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// linearizeBudget bounds the search for an order of the operations on one key, in
-// steps: a count, so that a verdict depends on the history alone and not on the
-// machine. It is some seconds of work and about a hundred megabytes at most.
+// linearizeBudget is how many steps the search for an order of the operations on one
+// key may take. It is a count rather than a time, so that a verdict depends on the
+// history alone, not on the machine. All of it takes some seconds and at most about a
+// hundred megabytes.
 const linearizeBudget = 20_000_000
 
 // registerOp is an operation on a register whose values are numbered from 0, the
@@ -17,9 +18,9 @@ type registerOp struct {
 	acknowledged bool
 }
 
-// apply returns the state after an operation, and whether its answer fits the
-// state before it. A compare-and-set of unknown outcome that does not match stands
-// for one that never happened: porcupine puts every operation into the order.
+// apply returns the state after an operation, and whether its answer fits the state
+// before it. Porcupine puts every operation into the order, so a compare-and-set of
+// unknown outcome that does not match is let through unchanged: it never happened.
 func (o *registerOp) apply(state int32) (int32, bool) {
 	switch {
 	case o.kind == 'r':
@@ -43,7 +44,8 @@ func linearize(operations []LinKVOperation, budget int) (valid Validity, longest
 	case s.left < 0:
 		return Unknown, nil
 	}
-	// The same search again, which takes as many steps, with a record of attempts.
+	// The same search again, in as many steps, this time recording its attempts. Most
+	// keys are linearizable and need no record.
 	s.left = budget
 	_, info := porcupine.CheckOperationsVerbose(s.model(), ops, 0)
 	for _, attempts := range info.PartialLinearizations() {
@@ -96,11 +98,11 @@ func porcupineOperations(operations []LinKVOperation) []porcupine.Operation {
 // only.
 type steps struct {
 	left  int
-	words int // of the set of operations that the search remembers for each one that fits
+	words int // size of the bit set of operations that the search stores whenever one fits
 }
 
-// model is a register that nothing fits any more when the steps are used up, so that
-// the search comes to its end.
+// model is a register. Once the steps are used up it accepts no operation, which ends
+// the search.
 func (s *steps) model() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return int32(0) },

@@ -25,12 +25,12 @@ type LinKVKey struct {
 type LinKVOperation struct {
 	F          string      // read, write or cas
 	From, To   any         // cas: the value expected, and the new one; write: To is written; read: To is the answer
-	Invocation *history.Op // its index is when the operation began
+	Invocation *history.Op // its Index orders the beginning among the other records
 	Completion *history.Op // nil if it never completed
 }
 
-// Acknowledged reports whether the operation certainly happened, and before it
-// ended.
+// Acknowledged reports whether the operation completed as ok: it took effect between
+// its invocation and its completion.
 func (o *LinKVOperation) Acknowledged() bool {
 	return o.Completion != nil && o.Completion.Type == history.OK
 }

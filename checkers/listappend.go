@@ -118,8 +118,8 @@ func listIntermediate(txns []txn, who names) (found []TxnAnomaly) {
 	return found
 }
 
-// listInternal finds transactions that contradict their own earlier operations,
-// and those that read what they appended only later.
+// listInternal finds transactions with a read that contradicts their own earlier
+// operations, or that shows what they append only after it.
 func listInternal(txns []txn, who names, found anomalies) {
 	type expectation struct {
 		list []any
@@ -327,8 +327,8 @@ func (k *list) observe(value []any, vertex int32) {
 	last.reads = append(last.reads, value)
 }
 
-// settle derives the order of the appends. A key with a single append needs no
-// read: it was empty before and has one element after it.
+// settle derives the order of the appends to a key from the longest read. A key with
+// a single append needs no read: the list was empty before it.
 func (k *list) settle() {
 	for i := range k.elements[1:] {
 		e := &k.elements[1+i]
@@ -402,7 +402,7 @@ func (l *lists) dirtyUpdates(txns []txn, who names, found anomalies) (invented [
 	return invented
 }
 
-// link adds the dependencies of data.
+// link adds the ww, wr and rw edges.
 func (l *lists) link() {
 	for v, t := range l.txns {
 		for _, m := range t.mops {

@@ -127,7 +127,7 @@ var impliedAnomalies = table(`
 	write-skew               G2
 `)
 
-// graph maps a name to the names that it leads to.
+// graph is a directed graph of names: it maps a name to its successors.
 type graph map[string][]string
 
 func table(text string) graph {
@@ -159,7 +159,7 @@ func (g graph) reverse() graph {
 	return r
 }
 
-// reach returns the names that can be reached from some, which are included.
+// reach returns the names reachable from the given ones, which are included.
 func (g graph) reach(from ...string) map[string]bool {
 	seen := map[string]bool{}
 	for todo := slices.Clone(from); len(todo) > 0; {
@@ -193,7 +193,7 @@ func friendlyModel(canonical string) string {
 }
 
 // ConsistencyModels returns the names of the models that the checks can judge, in
-// order.
+// alphabetical order. A model with a friendly name is listed under that one.
 func ConsistencyModels() []string {
 	var names []string
 	for name := range weaker {
@@ -209,8 +209,8 @@ func ConsistencyModels() []string {
 }
 
 // ValidateModels returns an error for the first name that is not a consistency
-// model, or is one that forbids nothing which the checks look for, so that every
-// history would pass. Friendly and canonical names are known.
+// model, friendly or canonical, or whose model forbids no anomaly that the checks
+// look for: every history would pass.
 func ValidateModels(names []string) error {
 	for _, name := range names {
 		canonical := canonicalModel(name)
@@ -244,7 +244,7 @@ var detectable = func() map[string]bool {
 	return out
 }()
 
-// judgeable reports whether the checks look for anything that a model forbids.
+// judgeable reports whether the checks look for any anomaly that a model forbids.
 func judgeable(canonical string) bool {
 	for _, name := range slices.Sorted(maps.Keys(prohibited([]string{canonical}))) {
 		if detectable[name] {
@@ -254,9 +254,9 @@ func judgeable(canonical string) bool {
 	return false
 }
 
-// notLookedFor names those of the models whose own anomalies, the ones that weaker
-// models allow, no check looks for: a valid history is then known to satisfy only
-// the weaker models. The answer is a remark to append to a summary.
+// notLookedFor returns a remark, to append to a summary, that names the models that
+// forbid more than weaker ones do, but nothing more that a check looks for. A valid
+// history is then known to satisfy only the weaker models.
 func notLookedFor(models []string) string {
 	var remarks []string
 	for _, m := range models {
@@ -281,8 +281,8 @@ func notLookedFor(models []string) string {
 	return " (not looked for: " + strings.Join(remarks, ", ") + ")"
 }
 
-// additionalEdges returns which order of transactions the models speak of, besides
-// that of the data: process, realtime or neither (0).
+// additionalEdges returns the order of transactions, besides that of the data, that
+// the models require: process, realtime or neither (0).
 func additionalEdges(models []string) edgeKind {
 	kind := edgeKind(0)
 	for _, name := range slices.Sorted(maps.Keys(prohibited(models))) {
@@ -296,8 +296,7 @@ func additionalEdges(models []string) edgeKind {
 	return kind
 }
 
-// prohibited returns the anomalies that must not be there if all the models are
-// to hold.
+// prohibited returns the anomalies that at least one of the models forbids.
 func prohibited(models []string) map[string]bool {
 	var canonical, direct []string
 	for _, m := range models {
@@ -309,8 +308,8 @@ func prohibited(models []string) map[string]bool {
 	return impliedAnomalies.reverse().reach(direct...)
 }
 
-// boundary returns the weakest models that the anomalies rule out, and the
-// stronger ones that fall with them, by their friendly names.
+// boundary returns the weakest models that the anomalies rule out, and the stronger
+// ones that are therefore ruled out too, by their friendly names.
 func boundary(anomalies []string) (not, alsoNot []string) {
 	var direct []string
 	forbiddenBy := forbids.reverse()

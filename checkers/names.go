@@ -46,8 +46,8 @@ func (n names) op(op *history.Op) string {
 	return fmt.Sprintf("%s at %.3f s", n.process(op.Process), op.Time.Seconds())
 }
 
-// replica names what answered an operation: "node n0", or the process where the
-// nodes are not known, which then stands for the node that it talks to.
+// replica names the node that answered an operation, "node n0". Where the nodes are
+// not known it names the process instead, which always talks to the same node.
 func (n names) replica(op *history.Op) string {
 	if node := n.node(op.Process); node != "" {
 		return "node " + node
@@ -55,7 +55,7 @@ func (n names) replica(op *history.Op) string {
 	return fmt.Sprintf("process %d", op.Process)
 }
 
-// count is a number and what it counts: "1 value", "2 values".
+// count writes a number and the noun in its singular or plural: "1 value", "2 values".
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

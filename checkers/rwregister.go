@@ -196,16 +196,16 @@ func (k *register) version(value any) int32 {
 	return i
 }
 
-// touch is how a transaction used a key: the version that it found and the one
-// that it left.
+// touch is how a transaction used a key: the version that it found there and the one
+// that it left behind.
 type touch struct {
 	vertex      int32
 	first, last int32
 }
 
-// inSequence orders the versions of a key as processes, or real time, order the
-// transactions that used it. That is right only if every key by itself is
-// sequentially consistent, or linearizable.
+// inSequence orders the versions of a key as processes (order = process) or real time
+// (realtime) order the transactions that used it. This assumes that every key by
+// itself is sequentially consistent or linearizable, respectively.
 func (r *registers) inSequence(k *register, h *history.History, order edgeKind) (edges []versionEdge) {
 	touches := map[int32]*touch{}
 	for i, version := range k.versions {
@@ -243,9 +243,9 @@ func (r *registers) inSequence(k *register, h *history.History, order edgeKind) 
 	return edges
 }
 
-// orderVersions adds edges to the order of each key's versions, except to those
-// keys whose order would become cyclic, nil before every version included: they
-// are reported.
+// orderVersions adds edges to the order of each key's versions. A key whose order
+// would become cyclic, given that nil precedes every other version, gets none of them
+// and is reported as cyclic-versions.
 func (r *registers) orderVersions(edges func(*register) []versionEdge) (found []TxnAnomaly) {
 	for _, k := range r.keys {
 		added := edges(k)
@@ -279,7 +279,7 @@ func (r *registers) orderVersions(edges func(*register) []versionEdge) (found []
 			continue
 		}
 		for _, e := range added {
-			if e.from != 0 { // link knows that nil precedes all
+			if e.from != 0 { // link itself puts nil before all others
 				k.versions[e.from].next = append(k.versions[e.from].next, e.to)
 			}
 		}
@@ -287,7 +287,7 @@ func (r *registers) orderVersions(edges func(*register) []versionEdge) (found []
 	return found
 }
 
-// link adds the dependencies of data.
+// link adds the ww, wr and rw edges.
 func (r *registers) link() {
 	reasons := 0
 	for _, k := range r.keys {
@@ -315,8 +315,8 @@ func (r *registers) link() {
 	}
 }
 
-// follow adds the dependencies that follow from next being the version after v, or
-// a later one.
+// follow adds the edges from the transactions that wrote or read v to those that
+// wrote next, a later version.
 func (r *registers) follow(k *register, v, next *version) {
 	why := r.graph.reason(reason{k.key, v.value, next.value})
 	for _, w := range next.writers {

@@ -10,7 +10,7 @@ import (
 	"glomers/checkers/history"
 )
 
-// SetFullResult is what became of every element of a set.
+// SetFullResult counts the outcomes of the elements of a set.
 type SetFullResult struct {
 	Verdict
 	AttemptCount    int // elements that clients tried to add
@@ -39,7 +39,7 @@ func (r *SetFullResult) MarshalEDN() any {
 	return append(m, ednMap("duplicated-count", int64(0), "duplicated", edn.Map{})...)
 }
 
-// SetOutcome is what became of an element.
+// SetOutcome says whether an element is stable, lost or was never read.
 type SetOutcome string
 
 // The outcomes of an element; SetFull defines them.
@@ -49,7 +49,7 @@ const (
 	NeverRead SetOutcome = "never-read"
 )
 
-// Element is the fate of one element.
+// Element is one element with its outcome and the operations that decided it.
 type Element struct {
 	Value      any
 	Outcome    SetOutcome
@@ -73,8 +73,8 @@ func (e Element) MarshalEDN() any {
 		"known", asAdd(e.Known), "last-absent", taggedOp(e.LastAbsent))
 }
 
-// asAdd is the operation as the official checker sees it, which knows broadcast
-// under the name add.
+// asAdd returns the operation as results.edn shows it. Maelstrom hands a broadcast to
+// the checker under the name add.
 func asAdd(op *history.Op) any {
 	if op == nil || op.F != "broadcast" {
 		return taggedOp(op)
@@ -86,10 +86,10 @@ func asAdd(op *history.Op) any {
 
 // SetFull follows every element that was added, by operations named add, through
 // the reads of all clients together. An element is known from the completion
-// of its add, or of the first read that shows it, whichever is earlier. It is
-// stable if the latest-invoked read of those that show or lack it shows it, and
-// lost if it was known and is missing from a read invoked after the last one that
-// showed it. A read of nil shows no element.
+// of its add, or of the first read that shows it, whichever is earlier. It is stable
+// if the last read that was invoked shows it, and lost if it was known and is missing
+// from a read invoked after the last one that showed it. Reads that completed before
+// the add was invoked do not count. A read of nil shows no element.
 //
 // Sound: nothing is ever removed from the set, so a lost element is proof of an
 // error. Incomplete: it misses a node that never gets an element, if the last
@@ -160,8 +160,8 @@ func medianOf(stable []Element) *Element {
 	return &stable[slices.IndexFunc(stable, func(e Element) bool { return e.Latency == median })]
 }
 
-// setHistory indexes a history by element so that the fate of each is found
-// without looking at the reads that have nothing to say about it.
+// setHistory indexes a history by element, so that the outcome of an element is found
+// without looking at every read.
 type setHistory struct {
 	elements []setElement
 	reads    []setRead // the latest invoked first

@@ -12,7 +12,7 @@ import (
 	"glomers/checkers/history"
 )
 
-// Counts are the completed operations of clients by outcome.
+// Counts are the numbers of completed operations of clients, by outcome.
 type Counts struct {
 	Valid     Validity `json:"valid?"`
 	Count     int      `json:"count"`
@@ -34,7 +34,7 @@ func (c *Counts) add(t history.Type) {
 	c.Valid = validIf(c.OKCount > 0)
 }
 
-// Stats are the counts of all operations and of each function by itself.
+// Stats are the counts of all operations together and of each function.
 type Stats struct {
 	Counts
 	ByF ByF `json:"by-f"`
@@ -43,19 +43,19 @@ type Stats struct {
 	first  map[string]int // the index of the first completion of each function that was not ok
 }
 
-// errorKind is what errors have in common that differ in their words only, such as
-// the ids of keys in them.
+// errorKind groups errors that differ only in their texts, such as in the key they
+// name.
 type errorKind struct {
 	f    string
 	as   history.Type // fail or info
 	name string       // such as net-timeout or precondition-failed
 }
 
-// errorCount is how often a kind of error came up.
+// errorCount is how often a kind of error occurred.
 type errorCount struct {
 	n     int
 	first string // the text of the first one
-	vary  bool   // others have another text
+	vary  bool   // the texts are not all the same
 	at    int    // the index of the first one
 }
 
@@ -192,10 +192,10 @@ type AvailabilityResult struct {
 	first *history.Op // the first completion that was not ok, crashes aside; nil if there is none
 }
 
-// Availability compares the fraction of the invoked operations that succeeded
-// with least, the lowest that is acceptable; nil accepts any. Too few of them are
-// Unknown rather than Invalid if the runner itself stalled: nodes may have given
-// up on each other, or on a service, meanwhile.
+// Availability compares the fraction of the invoked operations that succeeded with
+// least, the lowest acceptable one; nil accepts any. Too low a fraction is Unknown
+// rather than Invalid if the runner itself stalled, because requests of the nodes may
+// have timed out through no fault of theirs.
 func Availability(h *history.History, least *float64) AvailabilityResult {
 	ok, invoked, crashes := 0, 0, 0
 	stalled := time.Duration(0)

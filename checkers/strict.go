@@ -8,13 +8,14 @@ import (
 	"glomers/checkers/history"
 )
 
-// StrictResult is what strict mode finds where the official checks are blind.
+// StrictResult holds the errors that strict mode finds and the official checks cannot
+// see.
 type StrictResult struct {
 	Valid   Validity       `json:"valid?"` // Unknown if nothing is wrong but some check could not run
 	Errors  []Finding      `json:"errors"`
 	Skipped []SkippedCheck `json:"skipped,omitempty"`
 
-	Delivery *DeliveryResult `json:"delivery,omitempty"` // broadcast, where there is a journal: set by its reader
+	Delivery *DeliveryResult `json:"delivery,omitempty"` // broadcast with a journal only; set by the caller that reads the journal, nil from Strict
 }
 
 // SkippedCheck is a check of strict mode that could not run on a history.
@@ -26,8 +27,8 @@ type SkippedCheck struct {
 // settleDefault is Maelstrom's own recovery time before final reads.
 const settleDefault = 10 * time.Second
 
-// Strict looks for errors that the official checks of a workload cannot see. What
-// each inference rests on is explained in docs/strict.md. Most need final
+// Strict looks for errors that the official checks of a workload cannot see.
+// docs/strict.md explains why each one proves an error. Most checks need final
 // operations on every node, at least Options.Settle after the last update; a check
 // that lacks what it needs is listed as skipped.
 func Strict(h *history.History, o Options) (*StrictResult, error) {
@@ -64,7 +65,7 @@ func (s *strict) report(check, one, many string, e evidence) {
 	}
 }
 
-// skip notes that checks could not run.
+// skip records that checks could not run, and why.
 func (s *strict) skip(reason string, checks ...string) {
 	for _, c := range checks {
 		s.skipped = append(s.skipped, SkippedCheck{c, reason})
@@ -77,8 +78,8 @@ func (s *strict) tooEarly() string {
 	return fmt.Sprintf("no read began %v or more after the last update", s.settle)
 }
 
-// settled returns the time from which on a final operation may be held to show
-// every update: Options.Settle after the last of them had ended.
+// settled returns the time from which a read must show every update: Options.Settle
+// after the last one completed.
 func (s *strict) settled(update func(*history.Op) bool) time.Duration {
 	last := time.Duration(-1)
 	for i := range s.h.Ops {
@@ -92,8 +93,8 @@ func (s *strict) settled(update func(*history.Op) bool) time.Duration {
 	return last + s.settle
 }
 
-// finalReads returns the last successful read of each replica among those that
-// began when every update had settled, and whether any read began then at all.
+// finalReads returns the last successful read of each replica among the reads that
+// began after every update had settled, and whether any read began after that.
 func (s *strict) finalReads(update string) (reads map[string]*history.Op, tried bool) {
 	from := s.settled(func(op *history.Op) bool { return op.F == update })
 	reads = map[string]*history.Op{}
@@ -130,8 +131,8 @@ func (s *strict) everyNodeRead(reads map[string]*history.Op, tried bool) {
 	s.report("no-final-read", "node has no final read", "nodes have no final read", missing)
 }
 
-// lastUnanswered returns how the last read of a node ended that did not succeed; nil
-// if there is none.
+// lastUnanswered returns the completion of the last read of a node that did not
+// succeed; nil if there is none.
 func (s *strict) lastUnanswered(node string) *history.Op {
 	for i := len(s.h.Ops) - 1; i >= 0; i-- {
 		op := &s.h.Ops[i]

@@ -9,8 +9,8 @@ import (
 	"glomers/checkers/history"
 )
 
-// kafka checks that every acknowledged message was seen from every node, and what
-// became of committed offsets.
+// kafka checks that every node returned every acknowledged message, and that committed
+// offsets are neither forgotten nor invented.
 func (s *strict) kafka() error {
 	k, err := newKafkaHistory(s.h, s.names)
 	if err != nil {
@@ -21,8 +21,8 @@ func (s *strict) kafka() error {
 	return s.kafkaCommits(k)
 }
 
-// unseenFromANode reports acknowledged messages that no poll of some node ever
-// returned.
+// unseenFromANode reports acknowledged messages that some node never returned in any
+// poll.
 func (s *strict) unseenFromANode(k *kafkaHistory) {
 	const check = "unseen-from-a-node"
 	if !s.known() {
@@ -131,8 +131,8 @@ func (s *strict) kafkaCommits(k *kafkaHistory) error {
 	return nil
 }
 
-// commit is a poll after which the client committed an offset, higher than all
-// before. The poll is recorded when the commit was acknowledged.
+// commit is a poll after which the client committed an offset higher than all before.
+// The completion of the poll is recorded only once the commit is acknowledged.
 type commit struct {
 	offset int64
 	op     *history.Op
@@ -159,9 +159,9 @@ func highestOffset(p kafkaPoll) int64 {
 	return high
 }
 
-// highestOffsets returns the highest offset of each key that can have been
-// committed. Keys with a send of unknown outcome are left out: offsets may have
-// gaps, so that nothing bounds the one that it got.
+// highestOffsets returns the highest offset of each key that can have been committed.
+// Keys with a send of unknown outcome are left out: offsets may have gaps, so the one
+// assigned to that send may be any.
 func highestOffsets(h *history.History, k *kafkaHistory) map[*kafkaLog]int64 {
 	out := map[*kafkaLog]int64{}
 	for _, l := range k.keys {

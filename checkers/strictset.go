@@ -72,9 +72,9 @@ func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op
 	s.report("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing)
 }
 
-// counter checks the counters: a final read from every node, and no read outside
-// what was attempted until then; the reads of a grow-only counter never shrink on
-// a node.
+// counter checks the counters: every node has a final read, no read lies outside the
+// sums possible by the time it completed, and a grow-only counter never shrinks on a
+// node.
 func (s *strict) counter(growOnly bool) error {
 	low, high := int64(0), int64(0) // the sums of the negative and the positive additions that were attempted
 	answers := map[string][]counterAnswer{}
@@ -116,8 +116,8 @@ type counterAnswer struct {
 	value int64
 }
 
-// highestBefore returns the answer with the highest value among those that had
-// ended before the operation with index began was invoked, nil if there is none.
+// highestBefore returns the answer with the highest value among those that completed
+// before the operation at index began was invoked; nil if there is none.
 // Reads that overlap may be answered in either order.
 func highestBefore(answers []counterAnswer, began int) *counterAnswer {
 	var high *counterAnswer

@@ -49,9 +49,9 @@ func (s *strict) registers() error {
 	written := writtenValues(both)
 	r := newRegisters(txns)
 	if bad["G1c"] {
-		// That a transaction overwrites what it read is certain from read committed on:
-		// otherwise the writer of that version and the transaction would be a G1c. A
-		// version that nobody wrote has a finding of its own.
+		// Under read committed and stronger models a transaction that reads a version and
+		// then writes overwrites that version: the other order would make a G1c of it and
+		// the version's writer. A version that nobody wrote has a finding of its own.
 		r.orderVersions(func(k *register) []versionEdge {
 			return slices.DeleteFunc(k.readThenWritten, func(e versionEdge) bool { return !written[idOf(k.key, k.versions[e.from].value)] })
 		})
@@ -255,7 +255,7 @@ func (s *strict) finalVersions(finals []txn) (final map[any]finalVersion, diverg
 	return final, diverged
 }
 
-// lostAtTheEnd finds keys that were written, and end as if they never had been.
+// lostAtTheEnd finds keys with an acknowledged write that all nodes end with as nil.
 func (s *strict) lostAtTheEnd(txns []txn, final map[any]finalVersion) {
 	var lost evidence
 	reported := map[any]bool{}

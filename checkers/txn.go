@@ -115,7 +115,7 @@ func findRepeatedWrites(txns []txn, who names) (found []TxnAnomaly) {
 	return found
 }
 
-// refuse is the result of a history with repeated writes.
+// refuse returns the result of a history with repeated writes, which is Unknown.
 func refuse(repeated []TxnAnomaly, transactions int, lists bool) *TxnResult {
 	r := judge(anomalies{repeatedWrites: repeated}, nil, transactions)
 	r.lists = lists

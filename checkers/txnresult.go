@@ -15,7 +15,7 @@ type TxnResult struct {
 	AnomalyTypes []string       // the names of Anomalies
 	Anomalies    []TxnAnomalies // those that the models forbid, and those that keep the verdict from being Valid, by name
 	Not          []string       // the weakest models that the anomalies rule out; nil for a valid history
-	AlsoNot      []string       // the stronger models that fall with them
+	AlsoNot      []string       // the stronger models, which are therefore ruled out too
 
 	lists bool // of txn-list-append
 }
@@ -145,7 +145,7 @@ func baseName(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, "-realtime"), "-process")
 }
 
-// anomalyWords say what each anomaly is.
+// anomalyWords explains each anomaly in a few words.
 var anomalyWords = map[string]string{
 	"G0":                 "dirty write: a cycle of transactions that overwrote each other",
 	"G1a":                "aborted read: a transaction read what a failed one wrote",

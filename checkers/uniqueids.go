@@ -103,9 +103,9 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 	return r, nil
 }
 
-// rounded reports whether an id is a whole number beyond 2^53 that was printed
-// from a float64: it has the digits that tell it from other float64 numbers, then
-// zeros. Few of the whole numbers of that size look so by chance.
+// rounded reports whether an id looks like a whole number beyond 2^53 that was printed
+// from a float64: the shortest digits that identify the float64, then zeros. Few whole
+// numbers of that size have this form by chance.
 func rounded(id any) bool {
 	text := string(edn.ToJSON(id))
 	f, err := strconv.ParseFloat(text, 64)

@@ -7,14 +7,14 @@ import (
 	"glomers/checkers/edn"
 )
 
-// Validity is a verdict. The zero value is Unknown: a result that nothing was
-// written to vouches for nothing.
+// Validity is a verdict. The zero value is Unknown, so that a result that was never
+// filled in is not taken for a pass.
 type Validity uint8
 
 // The verdicts.
 const (
 	Unknown Validity = iota // the history does not show enough to tell
-	Valid                   // nothing that was looked for is wrong
+	Valid                   // no check found an error
 	Invalid                 // the history proves an error
 )
 
@@ -55,7 +55,7 @@ type Finding struct {
 	Check   string   `json:"check"`   // the name of the error, such as lost or G1a
 	Summary string   `json:"summary"` // one sentence
 	Details []string `json:"details,omitempty"`
-	About   []any    `json:"about,omitempty"` // the value or key of the first detail: messages that mention it are part of the story
+	About   []any    `json:"about,omitempty"` // the value or key of the first detail, by which a report finds the messages that concern it
 	Proof   []int    `json:"proof,omitempty"` // indices of operations that prove the first detail
 
 	// Examples are the evidence of each detail, in their order. Remarks after the

@@ -10,7 +10,7 @@ import (
 )
 
 // The limits of a Decoder. They are far above what a test writes, and keep a
-// damaged or hostile text from exhausting the memory or the stack.
+// corrupt or malicious text from exhausting memory or the stack.
 const (
 	MaxForm   = 64 << 20  // bytes of the text of one top-level form
 	MaxMemory = 512 << 20 // estimated bytes of the values of one top-level form
@@ -42,7 +42,7 @@ type Decoder struct {
 	pos, end   int   // the unread bytes of buf
 	base       int64 // offset of buf[0] in the input
 	err        error // of the reader
-	failed     error // the first SyntaxError: what follows it means nothing
+	failed     error // the first SyntaxError; there is no way to resume after it
 	line       int
 	lineStart  int64 // offset of the first byte of the line
 	formStart  int64
@@ -155,8 +155,8 @@ func (d *Decoder) consume(bracket byte) bool {
 	return false
 }
 
-// Memory estimates how many bytes the values decoded so far take, had all of
-// them been kept. Interned names and short strings count nothing.
+// Memory estimates how many bytes all values decoded so far would take together.
+// Interned names and short strings are not counted.
 func (d *Decoder) Memory() int64 { return d.memory }
 
 // Decode reads the next form. It returns io.EOF when there is none, and a
@@ -174,8 +174,8 @@ func (d *Decoder) Decode() (any, error) {
 	return d.value()
 }
 
-// DecodeMap is Decode for a reader of many maps of which none is kept: the
-// entries of a map, tagged or not, are stored in scratch if they fit.
+// DecodeMap is Decode for a caller that reads many maps and keeps none: the entries of
+// a map, tagged or not, are stored in scratch if they fit.
 func (d *Decoder) DecodeMap(scratch Map) (any, error) {
 	d.reuse = scratch[:0]
 	v, err := d.Decode()

@@ -88,8 +88,8 @@ func scalarEqual(a, b any) bool {
 // String returns the compact text of v, as Append writes it.
 func String(v any) string { return string(Append(nil, v)) }
 
-// Brief returns the compact text of v, shortened to at most max runes, for
-// messages. It costs no more than what it returns, however large v is.
+// Brief returns the compact text of v, shortened to at most max runes, for messages.
+// Its cost is proportional to max, however large v is.
 func Brief(v any, max int) string {
 	return brief.Text(appendValue(nil, v, utf8.UTFMax*max), max)
 }
@@ -100,7 +100,7 @@ func Brief(v any, max int) string {
 // the string of its %v form.
 func Append(dst []byte, v any) []byte { return appendValue(dst, v, math.MaxInt) }
 
-// appendValue is Append that need not go on once dst is longer than limit.
+// appendValue is Append, but may stop once dst is longer than limit.
 func appendValue(dst []byte, v any, limit int) []byte {
 	switch v := v.(type) {
 	case nil:

@@ -128,7 +128,7 @@ func invalidUTF8(text []byte) int64 {
 	}
 }
 
-// jsonReader reads JSON with the places of its errors.
+// jsonReader reads JSON and knows the line and column of its errors.
 type jsonReader struct {
 	text []byte
 	dec  *json.Decoder

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A Marshaler has an EDN form of its own.
+// A Marshaler is a type with an EDN form of its own, which Marshal uses.
 type Marshaler interface{ MarshalEDN() any }
 
 // Marshal turns a Go value into an EDN value. A struct becomes a Map whose keys

@@ -100,8 +100,8 @@ func (d *Decoder) atom() (any, error) {
 // maxInterned is the length in bytes up to which names and strings are interned.
 const maxInterned = 32
 
-// smallInts holds boxed integers: boxing each anew would double the memory of
-// a history.
+// smallInts holds boxed integers. Allocating a box for each integer would double the
+// memory of a history.
 var smallInts = func() (t [1 << 15]any) {
 	for i := range t {
 		t[i] = int64(i)

@@ -5,11 +5,11 @@
 // (https://github.com/jepsen-io/history). An operation appears in it twice: once
 // when a process invokes it, and once when it completes as ok (it happened), fail
 // (it did not) or info (nobody knows). A process has at most one operation in
-// flight. One whose operation ended as info invokes no other; the client goes on
-// under a new process number. An operation without a completion was in flight
-// when the test ended, and counts as info.
+// flight. A process whose operation ended as info invokes nothing more; its client
+// continues under a new process number. An operation without a completion was in
+// flight when the test ended, and counts as info.
 //
-// ReadFile reads a history from a file; a Reader does so with other limits, with
-// more kinds of compression, or with a report of its progress. New pairs
-// operations from anywhere else.
+// ReadFile reads a history from a file. A Reader also allows other limits, more kinds
+// of compression, and a callback for its progress. New makes a history of operations
+// from any other source.
 package history

@@ -27,9 +27,10 @@ func (t Type) String() string { return string(typeNames[t]) }
 // partition, and end them.
 const Nemesis = -1
 
-// RunnerStall is the function of an operation of the nemesis that no test asks
-// for: the runner itself made no progress. Its value is for how long, in
-// milliseconds. What was late then may not have been late in the nodes.
+// RunnerStall is the function of a nemesis operation that the runner records when it
+// made no progress itself, for instance because the machine was overloaded. Its value
+// is how long that took, in milliseconds. Delays at that time may be the runner's, not
+// the nodes'.
 const RunnerStall = "runner-stall"
 
 // CommittedOffsets is the name of the operation by which strict mode reads the

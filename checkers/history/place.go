@@ -14,15 +14,15 @@ type PlaceError struct {
 
 func (e *PlaceError) Error() string { return fmt.Sprintf("%d:%d: %v", e.Line, e.Column, e.Err) }
 
-// Unwrap returns what is wrong there.
+// Unwrap returns the error without its place.
 func (e *PlaceError) Unwrap() error { return e.Err }
 
-// Position returns the place.
+// Position returns the line and column.
 func (e *PlaceError) Position() (line, column int) { return e.Line, e.Column }
 
-// InFile puts the name of a file before an error about its contents. All errors
-// that name a place, whether the text or the value of an operation is wrong, get
-// the form that editors understand: "history.edn:2:1: …".
+// InFile puts the name of a file before an error about its contents. An error that
+// has a place, in the syntax of the text or the value of an operation, gets the form
+// that editors recognise: "history.edn:2:1: …".
 func InFile(name string, err error) error {
 	var placed interface {
 		error

@@ -26,11 +26,11 @@ type Limits struct {
 	Memory     int64 // estimated bytes of all operations with their values
 }
 
-// DefaultLimits are far above what a test records, and keep a damaged or hostile
-// file from exhausting the memory.
+// DefaultLimits are far above what a test records, and keep a corrupt or malicious
+// file from exhausting memory.
 var DefaultLimits = Limits{Text: 4 << 30, Operations: 20_000_000, Memory: 4 << 30}
 
-// Progress is how far a Reader has come.
+// Progress is how much a Reader has read.
 type Progress struct {
 	Operations int   // read so far
 	Bytes      int64 // read of the file so far, before decompression
@@ -49,7 +49,7 @@ type Decompressor struct {
 type Reader struct {
 	Limits        Limits
 	Decompressors []Decompressor // besides gzip; package zstd has one
-	Progress      func(Progress) // called now and then, if not nil
+	Progress      func(Progress) // if not nil, called every 4 MiB of text and at the end
 }
 
 // Read reads operations with the zero Reader.
@@ -203,8 +203,8 @@ func byteSize(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// add appends an operation whose values, with those of all operations before it,
-// take so many bytes.
+// add appends an operation. memory is the estimated size in bytes of the values of all
+// operations so far, this one included.
 func (s *session) add(op Op, memory int64) error {
 	switch {
 	case len(s.ops) >= s.limits.Operations:
@@ -236,8 +236,8 @@ func (s *session) grow() {
 	s.ops = slices.Grow(s.ops, int(max(total-n, n/8)))
 }
 
-// isJSON looks at the first object: its first key is a string followed by a
-// colon in JSON, a keyword in EDN.
+// isJSON decides by the first object, whose first key is a string followed by a colon
+// in JSON and a keyword in EDN.
 func isJSON(br *bufio.Reader) bool {
 	head, _ := br.Peek(512)
 	head = bytes.TrimLeft(head, " \t\r\n[")

@@ -16,8 +16,8 @@
 // return %0D, a percent sign %25; an empty name is %.
 //
 // A run that is killed leaves a journal that ends early, possibly in the middle of a
-// line; everything before that is intact. One that was cut between two lines looks
-// whole: compare Stats.Events with the number of events that the run recorded.
+// line; everything before that is intact. A journal cut off between two lines looks
+// complete: compare Stats.Events with the number of events that the run recorded.
 package journal
 
 import (
@@ -128,7 +128,7 @@ func (w *Writer) Record(e Event) {
 	}
 }
 
-// escapeID keeps an id of unusual characters one field.
+// escapeID escapes the characters that would end a field.
 func escapeID(id string) string {
 	if id == "" || strings.ContainsAny(id, " \n\r%") {
 		if id == "" {

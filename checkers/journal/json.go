@@ -13,8 +13,8 @@ type field struct {
 	at    int // offset of the name in the text
 }
 
-// object returns the fields of a text that must be one JSON object. Its errors
-// say what is wrong at which byte, counted from 1.
+// object returns the fields of a text that must be one JSON object. Its errors are of
+// type *ParseError, and count bytes from 1 in their texts.
 func object(text []byte) ([]field, error) {
 	s := scanner{text: text}
 	s.space()

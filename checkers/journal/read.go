@@ -14,7 +14,7 @@ import (
 	"glomers/checkers/brief"
 )
 
-// The limits of Read, which keep a damaged journal from exhausting the memory.
+// The limits of Read, which keep a corrupt journal from exhausting memory.
 const (
 	MaxLine     = 32 << 20   // bytes of one line
 	MaxMessages = 50_000_000 // messages
@@ -32,10 +32,10 @@ type LineError struct {
 
 func (e *LineError) Error() string { return fmt.Sprintf("%d:1: %v", e.Line, e.Err) }
 
-// Unwrap returns what is wrong with the line.
+// Unwrap returns the error without the number of the line.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Position returns the place of the line.
+// Position returns the number of the line, and column 1.
 func (e *LineError) Position() (line, column int) { return e.Line, 1 }
 
 // Read calls f for every event of a journal. Its errors, other than those of f, are
@@ -72,7 +72,7 @@ type reader struct {
 	sent  map[int64]ends
 }
 
-// ends are the ends of a message.
+// ends are the source and the destination of a message.
 type ends struct{ src, dest string }
 
 // line returns the next line without its line feed, valid until the next call.
@@ -132,7 +132,8 @@ func (r *reader) event(line []byte) (Event, error) {
 	return e, nil
 }
 
-// name returns the name of a node. Interned, it does not keep the line in memory.
+// name returns the name of a node. It is interned, so that it is stored once and does
+// not keep the line in memory.
 func (r *reader) name(field []byte) string {
 	if name, ok := r.names[string(field)]; ok {
 		return name

@@ -35,7 +35,7 @@ func Pages(r *checkers.LinKVResult) []Page {
 	return pages
 }
 
-// fileRune replaces what may not be in the name of a file on some system.
+// fileRune replaces a rune that some operating system does not allow in a file name.
 func fileRune(r rune) rune {
 	if r == '-' || r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r) {
 		return r
@@ -64,8 +64,8 @@ func (p Page) WriteHTML(w io.Writer) error {
 }
 
 // register is the model of a key: its state is the text of the value. Porcupine puts
-// every operation into an order; a compare-and-set of unknown outcome that does not
-// match stands for one that never happened.
+// every operation into the order, so a compare-and-set of unknown outcome that does
+// not match is let through unchanged: it never happened.
 var register = porcupine.Model{
 	Init: func() any { return edn.String(nil) },
 	Step: func(state, input, _ any) (bool, any) {

@@ -1,4 +1,4 @@
-// Package zstd lets histories be read that are compressed with zstd:
+// Package zstd reads histories that are compressed with zstd:
 //
 //	r := history.Reader{Decompressors: []history.Decompressor{zstd.Decompressor()}}
 //	h, err := r.ReadFile("history.edn.zst")
@@ -15,8 +15,8 @@ import (
 	"glomers/checkers/history"
 )
 
-// maxWindow bounds what a compressed text can make the decoder allocate. It is
-// the most that the zstd command accepts without being asked for more.
+// maxWindow bounds what a compressed text can make the decoder allocate. It is the
+// largest window that the zstd command accepts by default.
 const maxWindow = 128 << 20
 
 // Decompressor returns the decompressor of zstd.
