@@ -6,9 +6,9 @@ import "unicode/utf16"
 const (
 	codePackedIntEnd = 0x80
 
-	codeCacheStart       = 0x80 // a value that was kept, by its number
+	codeCacheStart       = 0x80 // a reference to a cached value; the offset is its number
 	codeCacheEnd         = 0xA0
-	codeStructCacheStart = 0xA0 // a struct of a known type, by its number
+	codeStructCacheStart = 0xA0 // a struct of a cached type; the offset is its number
 	codeStructCacheEnd   = 0xB0
 
 	codeGetCache = 0xCC
@@ -45,8 +45,8 @@ const (
 	codeMinusOne = 0xFF
 )
 
-// codePackedInt are the codes of integers that are followed by 1, 2, … 6 bytes;
-// zero is the code whose upper bits are 0.
+// codePackedInt are the codes of integers that are followed by 1, 2, … 6 bytes. The
+// code holds the upper bits: code - zero.
 var codePackedInt = [...]struct{ start, zero byte }{{0x40, 0x50}, {0x60, 0x68}, {0x70, 0x72}, {0x74, 0x76}, {0x78, 0x7A}, {0x7C, 0x7E}}
 
 // builtin are the structs that have codes of their own.
@@ -56,8 +56,8 @@ var builtin = map[byte]structType{
 	0xC6: {"bigint", 1}, 0xC7: {"bigdec", 2}, 0xC8: {"inst", 1}, 0xC9: {"sym", 2}, 0xCA: {"key", 2},
 }
 
-// joinSurrogates decodes text in which each half of a surrogate pair is a
-// character of three bytes. Anything else that is not UTF-8 is replaced.
+// joinSurrogates decodes text in which each half of a surrogate pair is encoded as a
+// character of three bytes, as Java does. Any other invalid UTF-8 becomes U+FFFD.
 func joinSurrogates(b []byte) []rune {
 	var units []uint16
 	for i := 0; i < len(b); {

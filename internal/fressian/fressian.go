@@ -1,5 +1,5 @@
-// Package fressian reads Fressian, the binary notation in which Maelstrom keeps
-// the messages of a run and Jepsen the test itself
+// Package fressian reads Fressian, the binary format in which Maelstrom stores the
+// messages of a run and Jepsen the test map
 // (https://github.com/Datomic/fressian/wiki).
 //
 // Values are those of package edn: keywords, maps in the order of the file, int64
@@ -21,10 +21,10 @@ import (
 	"glomers/checkers/edn"
 )
 
-// The limits of a Decoder, which keep a damaged file from exhausting the memory.
+// The limits of a Decoder, which keep a corrupt file from exhausting memory.
 const (
 	MaxDepth  = 512       // nesting of values
-	MaxMemory = 512 << 20 // estimated bytes of one top-level value, and of the values kept for references to them
+	MaxMemory = 512 << 20 // estimated bytes of one top-level value, and of the cache
 	MaxString = 16 << 20  // bytes of one string
 )
 
@@ -34,8 +34,8 @@ type Decoder struct {
 	offset int64
 	depth  int
 	memory int
-	values []any        // what later values refer to by number
-	types  []structType // the kinds of struct, likewise
+	values []any        // the cache of values, to which later values refer by number
+	types  []structType // the cache of struct types, likewise
 }
 
 type structType struct {
@@ -50,8 +50,8 @@ func NewDecoder(r io.Reader) *Decoder { return &Decoder{r: bufio.NewReader(r)} }
 func (d *Decoder) Offset() int64 { return d.offset }
 
 // Decode reads the next value. It returns io.EOF if there is none, and
-// io.ErrUnexpectedEOF, wrapped, if the text ends inside it. Errors name the
-// number of the byte.
+// io.ErrUnexpectedEOF, wrapped, if the input ends inside it. Errors name the offset
+// in bytes.
 func (d *Decoder) Decode() (any, error) {
 	if _, err := d.r.Peek(1); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (d *Decoder) Decode() (any, error) {
 	return v, nil
 }
 
-// marker is what is not a value of its own.
+// marker stands where a value is expected, but is none.
 type marker string
 
 const (
@@ -139,7 +139,8 @@ func (d *Decoder) value() (any, error) {
 	return d.coded(code)
 }
 
-// coded reads the value of a code that stands for itself.
+// coded reads the rest of a value whose first byte is a single code rather than one
+// of a range.
 func (d *Decoder) coded(code byte) (any, error) {
 	switch code {
 	case codeNull:
@@ -197,8 +198,8 @@ func (d *Decoder) object() (any, error) {
 	return v, err
 }
 
-// integer reads what follows the first byte of an integer. Small ones have their
-// upper bits in it.
+// integer reads the rest of an integer. Except for full 64-bit integers, the first
+// byte holds the upper bits.
 func (d *Decoder) integer(code byte) (any, error) {
 	if code == codeInt {
 		n, err := d.unsigned(8)
@@ -236,7 +237,7 @@ func (d *Decoder) number() (int64, error) {
 	return n, nil
 }
 
-// cached returns a value that was kept before.
+// cached returns value i of the cache.
 func (d *Decoder) cached(i int64) (any, error) {
 	if i >= int64(len(d.values)) || d.values[i] == any(reserved) {
 		return nil, fmt.Errorf("a reference to value %d, which does not exist yet", i)
@@ -244,7 +245,7 @@ func (d *Decoder) cached(i int64) (any, error) {
 	return d.values[i], nil
 }
 
-// cache reads a value and keeps it.
+// cache reads a value and puts it into the cache.
 func (d *Decoder) cache() (any, error) {
 	if len(d.values) >= MaxMemory/64 {
 		return nil, fmt.Errorf("more than %d values kept, the limit", MaxMemory/64)
@@ -269,7 +270,7 @@ func (d *Decoder) raw(n int64) ([]byte, error) {
 	if err := d.charge(int(n)); err != nil {
 		return nil, err
 	}
-	// What a damaged length promises is allocated as it arrives.
+	// Allocate as the bytes arrive, because a corrupt length may be huge.
 	b, err := io.ReadAll(io.LimitReader(d.r, n))
 	d.offset += int64(len(b))
 	if err == nil && int64(len(b)) < n {
@@ -306,8 +307,8 @@ func (d *Decoder) list(n int64) (any, error) {
 	return out, nil
 }
 
-// openList reads values up to the end marker, or up to the end of the text if
-// that may stand in for it.
+// openList reads values up to the end marker, or, if mayEnd, up to the end of the
+// input.
 func (d *Decoder) openList(mayEnd bool) (any, error) {
 	out := []any{}
 	for {

@@ -2,11 +2,10 @@
 // its store beside the history: the options of the test and the messages between
 // its nodes.
 //
-// The options are in two files. jepsen.log begins with the test as a map in EDN,
-// of which some values are objects that cannot be read back. test.jepsen, which
-// Jepsen writes for itself, holds what can be stored of the same map in a binary
-// format. An option is taken from the first of them that has it, since a log can
-// be looked at by the user, too.
+// The options are in two files. jepsen.log begins with the test map printed as EDN;
+// some of its values are Java objects, which cannot be read back. test.jepsen is
+// Jepsen's own binary format for the same map, without such objects. An option is
+// taken from jepsen.log if it is there, since a user can look it up in that file.
 package jepsen
 
 import (
@@ -26,19 +25,19 @@ const (
 	TestFile = "test.jepsen"
 )
 
-// Options are the options of a test, named as Maelstrom's flags. What the store
-// does not tell is zero.
+// Options are the options of a test, named after Maelstrom's flags. An option that
+// the store does not have is zero.
 type Options struct {
 	Workload          string
 	Nodes             []string
 	Concurrency       int
 	Rate              float64 // operations a second
 	TimeLimit         float64 // seconds
-	LatencyMS         float64 // the mean
+	LatencyMS         float64 // mean latency of a message, in milliseconds
 	LatencyDist       string
 	Nemesis           []string // the faults, such as partition
 	NemesisInterval   float64  // seconds
-	Availability      *float64 // the least fraction of operations that must succeed, 1 for total; nil for any
+	Availability      *float64 // the lowest acceptable fraction of successful operations, 1 for total; nil for any
 	ConsistencyModels []string
 	KeyCount          int
 	MaxTxnLength      int
@@ -56,7 +55,8 @@ type Found struct {
 	Place  string // such as jepsen.log:18
 }
 
-// Place returns where an option was found; "" if the store does not tell it.
+// Place returns where an option was found, such as jepsen.log:18; "" if the store does
+// not have it.
 func (o *Options) Place(option string) string {
 	for _, f := range o.Found {
 		if f.Option == option {

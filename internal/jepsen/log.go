@@ -10,11 +10,11 @@ import (
 	"glomers/checkers/edn"
 )
 
-// runningTest ends the line of jepsen.log that the test map follows.
+// runningTest ends the line of jepsen.log before the test map.
 const runningTest = "Running test:"
 
-// maxLog is how far into jepsen.log the test map is looked for. The log of a long
-// run is large; the map is at its beginning.
+// maxLog is how many bytes of jepsen.log are searched for the test map. The log of a
+// long run is large, and the map is near its beginning.
 const maxLog = 8 << 20
 
 // readLog reads the test map at the beginning of jepsen.log: a pretty-printed map

@@ -13,13 +13,14 @@ import (
 	"glomers/internal/fressian"
 )
 
-// JournalDir holds Maelstrom's journal of messages: files of events in Fressian.
-// Each thread of Maelstrom writes to one of them, so an event may be in any.
+// JournalDir is the directory of Maelstrom's journal of messages: files of events in
+// Fressian. Maelstrom's threads are spread over them, so successive events may be in
+// different files.
 const JournalDir = "net-journal"
 
-// ReadMessages calls each for every event in the journal of a store, in the order
-// of the events' numbers. Times count from the first event, because Maelstrom
-// stores those of an arbitrary clock. It reports whether there is a journal.
+// ReadMessages calls each for every event in the journal of a store, in the order of
+// their numbers. It reports whether there is a journal. Times count from the first
+// event, because Maelstrom stores those of a clock with an arbitrary origin.
 //
 // A journal that ends inside an event, as after a killed run, is the error
 // journal.ErrTruncated; the other events were delivered.
@@ -73,7 +74,7 @@ func ReadMessages(dir fs.FS, each func(journal.Event)) (exists bool, err error) 
 	}
 }
 
-// stream is the events of one file, of which the next is kept.
+// stream reads the events of one file, one ahead.
 type stream struct {
 	path  string
 	dec   *fressian.Decoder
