@@ -40,7 +40,7 @@ func exitError(err error) error {
 
 // startError explains why an executable could not be started.
 func startError(node, bin string, err error) error {
-	start, _ := firstBytes(bin) // an unreadable file leaves the system's own reason
+	start, _ := firstBytes(bin) // if the file is unreadable, err says why
 	interpreter, script := strings.CutPrefix(firstLine(start), "#!")
 	switch {
 	case isNotExecutable(err) && isText(start) && !script:

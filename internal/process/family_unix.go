@@ -10,9 +10,9 @@ import (
 
 // family is a node with the children in its process group.
 //
-// The id of a group is free for others as soon as its leader was reaped and its
-// other members are gone. So the group is signalled only while the leader has
-// not been reaped, which the mutex keeps from happening in between.
+// The system may reuse the id of a group once its leader has been reaped and its other
+// members are gone. So the group is signalled only before the leader is reaped, and
+// the mutex keeps the two from overlapping.
 type family struct {
 	cmd *exec.Cmd
 

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// killMarked kills every process whose environment has a variable that begins
-// with the mark, until there is none left. It gives up after a second, on
-// processes that the system does not end.
+// killMarked kills every process whose environment has a variable that begins with
+// the mark, until none is left. After a second it gives up: some processes, such as
+// those blocked in the kernel, do not end when they are killed.
 func killMarked(mark string) {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
 		found := false
 		for _, pid := range marked(mark) {
 			found = true
-			p, err := os.FindProcess(pid) // holds on to this very process, so that a reused id does no harm
+			p, err := os.FindProcess(pid) // opens a pidfd, so that a reused id does no harm
 			if err != nil {
 				continue
 			}

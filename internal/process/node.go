@@ -21,7 +21,7 @@ type node struct {
 	engine *Engine
 	stdin  *outbox
 	log    io.Writer
-	killed bool // by the test: what it still prints does not count
+	killed bool // by the test; its remaining output is ignored
 
 	stdoutDone, stderrDone chan struct{}
 	exited                 chan struct{} // closed when exitErr is set
@@ -79,11 +79,11 @@ func (n *node) Deliver(m journal.Message) {
 	}
 }
 
-// pipeGrace is how long the pipes of a node may stay open after it exited, held
-// by a process that left its group, before what is still to come is given up.
+// pipeGrace is how long to wait for the end of a node's output after it exited. A
+// process that left its group may hold the pipes open for longer.
 const pipeGrace = 200 * time.Millisecond
 
-// wait reports the end of the process, once all it printed was read.
+// wait reports the end of the process, once its output has been read.
 func (n *node) wait() {
 	n.exitErr = n.family.wait()
 	n.engine.guard.reaped(n.family.id())
@@ -116,7 +116,7 @@ func (n *node) readStdout(r *os.File) {
 	}
 	waitAtMost(time.Second, n.exited)
 	select {
-	case <-n.exited: // whose error says more
+	case <-n.exited: // exitErr says more
 	default:
 		n.engine.push(arrival{node: n, err: errors.New("closed its stdout during the test")})
 	}

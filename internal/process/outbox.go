@@ -7,8 +7,8 @@ import (
 	"glomers/checkers/journal"
 )
 
-// outbox writes messages to a node's stdin from a goroutine of its own. All that
-// were queued during one write are written by the next.
+// outbox writes messages to a node's stdin from a goroutine of its own. Messages
+// queued while one write is under way are written together by the next.
 type outbox struct {
 	w      io.WriteCloser
 	mu     sync.Mutex
@@ -24,7 +24,7 @@ func newOutbox(w io.WriteCloser) *outbox {
 	return o
 }
 
-// put queues a message and returns the number of bytes that wait.
+// put queues a message and returns the number of bytes queued.
 func (o *outbox) put(m journal.Message) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

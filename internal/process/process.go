@@ -27,20 +27,19 @@
 //     the end of the runner, kills their children on every Unix.
 //   - On Windows, nodes belong to a job object, which ends with the runner.
 //
-// What cannot be caught: a child that both leaves the process group and clears
-// its environment; on Unix systems other than Linux, any child that leaves the
-// group; and processes of another user.
+// Some processes can escape this: a child that both leaves the process group and clears
+// its environment; on Unix systems other than Linux, any child that leaves the group;
+// and processes of another user.
 //
 // # Stalls
 //
-// A timeout is only meaningful while the runner itself makes progress. When the
-// machine is suspended, or so busy that the runner is not scheduled, timers
-// would fire before answers that have long arrived are read. Drive notices that
-// an event is overdue, takes the time of the stall out of the run's clock, so
-// that every timer keeps the time it had left, and reports it to the
-// function given to OnStall. Nodes do not stop with the runner, and their own
-// timers may have fired meanwhile; a run with a stall is therefore not a fair
-// test of timing.
+// A timeout means something only while the runner itself makes progress. When the
+// machine is suspended, or so busy that the runner is not scheduled, timers would fire
+// before answers that arrived long ago are read. When Drive notices that an event is
+// overdue, it takes the time of the stall out of the run's clock, so that every timer
+// keeps the time it had left, and reports the stall to the function given to OnStall.
+// Nodes do not stop with the runner, and their own timers may have fired meanwhile; a
+// run with a stall is therefore not a fair test of timing.
 package process
 
 import (
@@ -60,9 +59,9 @@ import (
 // maxIncoming limits the bytes read from nodes and not yet handled.
 const maxIncoming = 4 << 20
 
-// stallLimit is by how much an event may be late before the runner is said to
-// have stalled. A busy machine delays events by some tens of milliseconds; the
-// shortest timeout of a client is a second.
+// stallLimit is how late an event may be before it counts as a stall of the runner. A
+// busy machine delays events by some tens of milliseconds; the shortest timeout of a
+// client is a second.
 const stallLimit = 500 * time.Millisecond
 
 // Options say what to run.
@@ -83,13 +82,13 @@ type Engine struct {
 	options Options
 	receive func(journal.Message) error
 	clock   func() time.Duration
-	began   time.Duration // by the clock: the beginning of the run, put off by every stall
+	began   time.Duration // when the run began, by clock; moved later by every stall
 	alive   time.Duration // time of the run when Drive last made progress
 	stalled func(time.Duration)
-	mark    string    // of the run, see mark.go
+	mark    string    // mark of the run, see mark.go
 	starter *starter  // nil before the first node
 	guard   *watchdog // nil before the first node
-	nodes   []*node   // the killed ones, too
+	nodes   []*node   // including those that were killed
 	logs    []io.Closer
 
 	mu       sync.Mutex
@@ -324,8 +323,8 @@ func (e *Engine) Restart(id string) (network.Endpoint, error) {
 	return e.start(id, n.log)
 }
 
-// Silent returns the error of a node that did not answer, as err says, with
-// what it printed instead. It returns err for a node that it does not know.
+// Silent adds to err, the error of a node that did not answer, what the node printed
+// instead. It returns err unchanged for a node that it does not know.
 func (e *Engine) Silent(id string, err error) error {
 	n, findErr := e.find(id)
 	if findErr != nil {

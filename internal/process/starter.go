@@ -5,9 +5,9 @@ import (
 	"runtime"
 )
 
-// starter starts processes from a thread that lives until stop. On Linux the
-// parent-death signal is sent when the thread that started a process ends, and
-// Go is free to end threads.
+// starter starts processes from one thread, which lives until stop. On Linux a process
+// gets its parent-death signal when the thread that started it ends, not when the
+// runner does, and Go may end threads at any time.
 type starter struct {
 	commands chan *exec.Cmd
 	errors   chan error
@@ -32,8 +32,7 @@ func (s *starter) start(cmd *exec.Cmd) error {
 	return <-s.errors
 }
 
-// stop lets the thread go. It must not be called before the processes have
-// ended.
+// stop releases the thread. It must not be called before the processes have ended.
 func (s *starter) stop() {
 	if s != nil && s.commands != nil {
 		close(s.commands)

@@ -11,9 +11,9 @@ import (
 )
 
 // watchdog is a shell that kills the nodes' process groups when the runner ends
-// without having done so, be it by kill -9. It learns of that end because its
-// stdin, a pipe whose other end only the runner holds, is closed. On Linux it
-// then kills whatever carries the mark of the run, as well.
+// without having done so, even by kill -9. Its stdin is a pipe whose other end only the
+// runner holds, so it reads the end of the file then. On Linux it also kills every
+// process that carries the mark of the run.
 type watchdog struct {
 	cmd *exec.Cmd
 
@@ -42,12 +42,12 @@ for round in 1 2 3 4 5; do
 	done
 done`
 
-// newWatchdog starts a watchdog. It returns nil where there is no shell; the
-// nodes are then safe only from ends of the runner that it can handle itself.
+// newWatchdog starts a watchdog. It returns nil where there is no shell; children of
+// nodes may then outlive a runner that is killed.
 func newWatchdog(mark string) *watchdog {
 	cmd := exec.Command("/bin/sh", "-c", watchScript, "glomers-watchdog", mark)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends the runner must not end it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // so that a signal to the runner's group does not end it
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil
@@ -58,8 +58,8 @@ func newWatchdog(mark string) *watchdog {
 	return &watchdog{cmd: cmd, stdin: stdin}
 }
 
-// started tells the watchdog of a group, and reaped that its id may now belong
-// to others.
+// started tells the watchdog to kill a group in the end, and reaped that the id of the
+// group may belong to another one from now on.
 func (w *watchdog) started(group int) { w.write("start", group) }
 
 func (w *watchdog) reaped(group int) { w.write("end", group) }
@@ -73,7 +73,7 @@ func (w *watchdog) write(verb string, group int) {
 	fmt.Fprintf(w.stdin, "%s %d\n", verb, group)
 }
 
-// stop ends the watchdog before it does anything.
+// stop ends the watchdog without letting it kill anything.
 func (w *watchdog) stop() {
 	if w != nil {
 		w.cmd.Process.Kill()
