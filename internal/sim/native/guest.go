@@ -27,7 +27,7 @@ type guest struct {
 	machine *machine
 	boot    sim.Boot
 	ctx     context.Context
-	release func() bool // of the context
+	release func() bool // stops watching the context
 
 	cmd    *exec.Cmd
 	memory []byte // shared with the process
@@ -38,10 +38,10 @@ type guest struct {
 	reports      *os.File // what the race detector printed, nil without one
 	reportsTaken int64    // bytes of it
 
-	core  unix.CPUSet // where it was told to run
+	core  unix.CPUSet // the cores that it was bound to
 	stdin []byte      // what does not fit into the shared memory yet
 	watch watched
-	trace strings.Builder // the stacks of a process that the watchdog ended
+	trace strings.Builder // goroutine stacks, printed when the watchdog ended the process
 	ended error           // why it does not run any more
 }
 
@@ -97,7 +97,7 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	return g, nil
 }
 
-// share makes the memory that host and process share.
+// share creates and maps the memory that host and process share.
 func (g *guest) share() (*os.File, error) {
 	file, err := memoryFile("glomers-node")
 	if err != nil {
@@ -125,7 +125,7 @@ func memoryFile(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// fillHeader writes what does not change.
+// fillHeader writes the fields that do not change during a run.
 func (g *guest) fillHeader(m *machine) {
 	p := g.page
 	p.epoch = sim.Epoch.UnixNano()
@@ -137,7 +137,7 @@ func (g *guest) fillHeader(m *machine) {
 		p.trace = 1
 	}
 	for i := 0; i < len(p.seed); i += 8 {
-		// The runtime does not believe in a seed of zeros.
+		// The runtime takes a seed of zeros for a missing one.
 		binary.LittleEndian.PutUint64(p.seed[i:], g.boot.Random.Uint64()|1)
 	}
 	copy(p.root[:len(p.root)-1], m.root)
@@ -208,7 +208,7 @@ func (g *guest) step() error {
 }
 
 // signal writes a byte, and reports whether there was a reader. The pipe is empty, so
-// that the call does not wait, and Go's scheduler need not know of it.
+// the call does not block and need not be announced to Go's scheduler.
 func signal(fd int) bool {
 	token := byte(1)
 	for {
@@ -219,7 +219,7 @@ func signal(fd int) bool {
 	}
 }
 
-// await reads a byte, and reports false if there is no writer any more.
+// await reads a byte, and reports false if the write end is closed.
 func await(fd int) bool {
 	var b [1]byte
 	for {
@@ -306,7 +306,8 @@ func (g *guest) endReason() error {
 	return fmt.Errorf("crashed: %v", exit)
 }
 
-// maxTrace is how much is kept of the stacks of a process that was ended.
+// maxTrace is how many bytes are kept of the stacks of a process that the watchdog
+// ended.
 const maxTrace = 1 << 20
 
 // errKilled is why a guest ended that was killed.
@@ -318,7 +319,7 @@ func (g *guest) Kill() {
 		g.release()
 		g.program.watchdog.remove(&g.watch)
 		g.cmd.Process.Kill()
-		g.cmd.Wait() // fails if it was awaited before
+		g.cmd.Wait() // an error only says that it was awaited before
 		g.cmd = nil
 	}
 	if g.ended == nil {

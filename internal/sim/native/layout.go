@@ -4,8 +4,8 @@ package native
 
 import "unsafe"
 
-// Sizes of the memory that host and node share: a header, what was written to the
-// node's stdin, and what it printed. overlay/source/runtime.go.txt has the same.
+// The layout of the memory that host and node share: a header, the input for the
+// node's stdin, and its output. overlay/source/runtime.go.txt has the same constants.
 const (
 	headerSize = 4096
 	inSize     = 256 << 10
@@ -15,21 +15,21 @@ const (
 // What a node reports.
 const (
 	reportIdle     = 1 // nothing can run before the deadline or input
-	reportFull     = 2 // the output does not fit
+	reportFull     = 2 // the output buffer is full
 	reportOverflow = 3 // it needs more memory than it may have; it exits
-	reportCount    = 4 // the host is to count the bytes of its files
+	reportCount    = 4 // asks the host to count the bytes of the node's files
 )
 
 // header is the beginning of the shared memory.
 type header struct {
 	// The host writes these.
-	clock  int64 // nanoseconds since the beginning of the run; the node may move it on
+	clock  int64 // nanoseconds since the beginning of the run; the node may advance it
 	wall   int64 // what the wall clock shows at clock 0, in Unix nanoseconds
 	epoch  int64 // the time of all files, in Unix nanoseconds
 	memory uint64
 	pid    uint64
-	yields uint64 // of 1<<32 places where a goroutine could give way, how many it does
-	trace  uint64 // not 0: tell on stderr where goroutines give way, and what they print
+	yields uint64 // probability, times 1<<32, that a goroutine gives way where it could
+	trace  uint64 // not 0: report on stderr where goroutines give way, and what they print
 	seed   [32]byte
 	inLen  uint64
 
@@ -39,9 +39,9 @@ type header struct {
 	deadline int64 // on clock, -1 for none
 	waiting  uint64
 	report   uint64
-	files    uint64 // bytes of its files, at most; both write it
+	files    uint64 // upper bound of the bytes of its files; the host writes it as well
 
-	root [2048]byte // the directory that is the node's root, ended by 0
+	root [2048]byte // path of the directory that is the node's root, zero-terminated
 }
 
 var _ [headerSize - unsafe.Sizeof(header{})]byte

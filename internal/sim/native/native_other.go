@@ -11,7 +11,7 @@ import (
 	"runtime"
 )
 
-// Program cannot be had on this system.
+// Program has no values on this system: Load always fails.
 type Program struct{ sim.Program }
 
 // Options configure a program.
@@ -22,7 +22,7 @@ type Options struct {
 	CPUPerStep time.Duration
 }
 
-// Load returns an error that says why nothing runs natively here.
+// Load returns an error that names the systems with native simulation.
 func Load(string, Options) (*Program, error) {
 	return nil, overlay.Supported(runtime.GOOS, runtime.GOARCH)
 }

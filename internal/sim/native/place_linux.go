@@ -20,7 +20,7 @@ type place struct {
 	reviews int
 }
 
-// Place chooses the core on which the calling goroutine is at this time.
+// Place binds the thread of the calling goroutine to the core where it runs now.
 func (p *Program) Place() sim.Place {
 	runtime.LockOSThread()
 	at := &place{}
@@ -42,13 +42,13 @@ func (at *place) stay() {
 	at.kept = err == nil
 }
 
-// How often a run may move to another core. The system moves a thread when it wakes
-// up, so it is left free for some steps.
+// reviewsBetweenMoves is how many reviews pass until a run may move to another core.
+// The system moves a thread when it wakes up, so it is unbound until the next review.
 const reviewsBetweenMoves = 64
 
-// Review lets the system move the thread from time to time, and stays where it is
-// then. Without this, runs of several commands could share a core while another one
-// is idle.
+// Review lets the system move the thread from time to time, and then binds it to its
+// new core. Without this, the runs of several commands could share a core while another
+// core is idle.
 func (at *place) Review() {
 	if !at.kept {
 		return
@@ -79,13 +79,13 @@ func currentCPU() (int, error) {
 	return int(cpu), nil
 }
 
-// follow moves the process to the core of the thread that drives it, if that stays on
-// one.
+// follow binds the process to the core of the thread that drives it, if that thread is
+// bound to one.
 func (g *guest) follow() {
 	var driver unix.CPUSet
 	if unix.SchedGetaffinity(0, &driver) != nil || driver == g.core || driver.Count() != 1 {
 		return
 	}
 	g.core = driver
-	unix.SchedSetaffinity(g.watch.pid, &driver) // or it runs elsewhere, more slowly
+	unix.SchedSetaffinity(g.watch.pid, &driver) // if it fails, the run is only slower
 }

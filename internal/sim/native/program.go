@@ -22,7 +22,7 @@ import (
 	"glomers/internal/sim"
 )
 
-// Program is an executable, of which any number of nodes can run at a time.
+// Program is an executable that any number of nodes can run at the same time.
 type Program struct {
 	path   string
 	memory int64
@@ -31,8 +31,8 @@ type Program struct {
 
 	starts   chan start
 	watchdog *watchdog
-	stdin    *os.File // what the system sees as stdin of every node,
-	stdout   *os.File // and as stdout and stderr: a pipe that nobody uses
+	stdin    *os.File // the real stdin of every node,
+	stdout   *os.File // and its real stdout and stderr: a pipe that nobody uses
 
 	close sync.Once
 }
@@ -45,16 +45,16 @@ type start struct {
 
 // Options configure a program.
 type Options struct {
-	Memory int64    // the most that a node may have, in bytes
-	Env    []string // variables that nodes find in addition to their own
-	Race   bool     // it was built with the race detector, which prints past the program
+	Memory int64    // the limit for a node's memory and files together, in bytes
+	Env    []string // environment variables in addition to those of every node
+	Race   bool     // it was built with the race detector, which writes its reports itself, not through the program's stderr
 	// CPUPerStep is how much CPU time a node may use between two waits; 0 for
 	// DefaultCPUPerStep.
 	CPUPerStep time.Duration
 }
 
 // DefaultCPUPerStep is far above what a step needs, which is some microseconds, and
-// short enough to wait for.
+// short enough that a user does not give up waiting for the verdict.
 const DefaultCPUPerStep = 2 * time.Second
 
 // Load returns the program in a file that was built with the edits of package
@@ -73,9 +73,9 @@ func Load(path string, o Options) (*Program, error) {
 	return p, nil
 }
 
-// startProcesses starts processes from a thread that lives as long as the
-// program. The parent-death signal is sent when the thread that started a process
-// ends, and Go is free to end threads.
+// startProcesses starts processes from one thread, which lives as long as the program.
+// A process gets its parent-death signal when the thread that started it ends, and Go
+// may end threads at any time.
 func (p *Program) startProcesses() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -106,15 +106,15 @@ func (p *Program) Close(context.Context) error {
 type machine struct {
 	program *Program
 	root    string
-	lock    *os.File // of root: somebody uses it
+	lock    *os.File // locks root while it is in use
 }
 
 // rootPrefix is how the names of the nodes' directories begin.
 const rootPrefix = "glomers-node-"
 
-// sweep removes the directories of nodes whose host was killed, so that it could not
-// remove them itself: those that nobody has locked. One that is younger than a minute
-// may not be locked yet.
+// sweep removes the directories that nodes of a killed host left behind: those that
+// nobody has locked. A directory younger than a minute is spared, because its host may
+// not have locked it yet.
 func sweep(dir string) {
 	roots, err := filepath.Glob(filepath.Join(dir, rootPrefix+"*"))
 	if err != nil {
@@ -170,7 +170,7 @@ const entryCost = 256
 func (m *machine) usage() (bytes uint64) {
 	filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || path == m.root {
-			return nil // what cannot be read does not count
+			return nil // unreadable files are not counted
 		}
 		bytes += entryCost + uint64(len(entry.Name()))
 		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
@@ -189,7 +189,7 @@ func (m *machine) Files() iter.Seq2[string, io.Reader] {
 			if err == nil && entry.Type().IsRegular() {
 				paths = append(paths, path)
 			}
-			return nil // what cannot be read is not kept
+			return nil // unreadable files are left out
 		})
 		slices.Sort(paths)
 		for _, path := range paths {
@@ -222,7 +222,7 @@ func (m *machine) Close() error {
 	return nil
 }
 
-// removeTree removes a directory, also where a node took its own rights away.
+// removeTree removes a directory, even if a node took away its own permissions in it.
 func removeTree(root string) error {
 	err := os.RemoveAll(root)
 	if errors.Is(err, fs.ErrPermission) {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watchdog ends processes that use too much CPU time without waiting. It looks
-// at the time that the process used, not at how long it took: on a busy machine
-// the verdict is the same.
+// A watchdog ends processes that use too much CPU time without waiting. It measures CPU
+// time rather than elapsed time, so that the verdict does not depend on how busy the
+// machine is.
 type watchdog struct {
 	limit time.Duration
 	quit  chan struct{}
@@ -27,20 +27,20 @@ type watchdog struct {
 	nodes []*watched
 }
 
-// watched is a process that a watchdog looks at.
+// watched is a process that a watchdog observes.
 type watched struct {
 	pid     int
 	steps   atomic.Uint64 // odd while a step runs
 	overdue atomic.Bool   // it was ended for using too much
 
-	seen uint64        // the step that the watchdog saw last,
-	used time.Duration // and the CPU time that the process had used then
+	seen uint64        // the step that the process was last seen in
+	used time.Duration // the CPU time that it had used when it was first seen in that step
 }
 
 func (w *watched) begin() { w.steps.Add(1) }
 func (w *watched) end()   { w.steps.Add(1) }
 
-// watchInterval is the time between two looks.
+// watchInterval is how often the watchdog looks at the processes.
 const watchInterval = 100 * time.Millisecond
 
 func newWatchdog(limit time.Duration) *watchdog {
@@ -101,9 +101,9 @@ func (w *watchdog) look() {
 	}
 }
 
-// cpuTime returns how much CPU time a process used so far, 0 if it cannot be
-// known. The id of a process's clock is made from that of the process
-// (clock_getcpuclockid).
+// cpuTime returns how much CPU time a process has used, 0 if that is unknown. The id of
+// a process's clock is computed from the id of the process, as clock_getcpuclockid(3)
+// does.
 func cpuTime(pid int) time.Duration {
 	const clockSched = 2
 	var t unix.Timespec
@@ -116,8 +116,8 @@ func cpuTime(pid int) time.Duration {
 // frame matches a function of a stack trace and its place.
 var frame = regexp.MustCompile(`(?m)^(main\.\S*?)\((?:\.\.\.|[^()]*)\)\n\t(\S+\.go):(\d+)`)
 
-// busy says what a process did that used too much CPU time, given the stacks that
-// it printed.
+// busy explains what a process was doing that used too much CPU time, from the stacks
+// that it printed.
 func (g *guest) busy() error {
 	where := ""
 	if m := frame.FindStringSubmatch(g.trace.String()); m != nil {

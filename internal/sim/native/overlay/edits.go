@@ -38,18 +38,19 @@ func additions(goarch string) map[string]string {
 // edits are the places where the standard library calls the additions.
 func edits(goarch string) []edit {
 	all := []edit{
-		// Idle time belongs to the host.
+		// When nothing can run, control goes to the host.
 		replace("runtime/lock_futex.go", "func beforeIdle(int64, int64) (*g, bool) {\n\treturn nil, false\n}", "func beforeIdle(now, pollUntil int64) (*g, bool) {\n\treturn glomersBeforeIdle(pollUntil)\n}"),
 
-		// So does time.
+		// Clocks show the host's time.
 		replace("runtime/time_nofake.go", "return nanotime1()", "return glomersNanotime()"),
 		replace("runtime/time.go", "\treturn nanotime()\n", "\treturn glomersLookNano()\n"),
 		replace("runtime/time.go", "\treturn time_now()\n", "\tglomersPoll()\n\treturn time_now()\n"),
 
-		// How often the collector runs must not show: not in the time, since it notes when;
-		// not in the goroutine that runs next, since its own goroutines count as turns of
-		// the scheduler and overtake others, and since who allocates much has to wait for
-		// it; and not in where goroutines give way, since it uses locks.
+		// How often the garbage collector runs depends on the machine, so it must have no
+		// effect on the program: neither on the clock, which the collector reads; nor on
+		// which goroutine runs next, though its own goroutines count as turns of the
+		// scheduler and overtake others, and a goroutine that allocates much has to assist
+		// it; nor on where goroutines give way, though it takes locks.
 		replace("runtime/mgc.go", "sec, nsec, _ := time_now()\n", "sec, nsec := glomersStamp()\n"),
 		replace("runtime/proc.go", "\tgcenable()\n", "\tgcenable()\n\tgcBgMarkStartWorkers()\n"),
 		replace("runtime/proc.go", "\trunqput(mp.p.ptr(), gp, next)\n", "\trunqput(mp.p.ptr(), gp, next && !isSystemGoroutine(gp, false))\n"),
@@ -57,7 +58,7 @@ func edits(goarch string) []edit {
 		replace("runtime/mgcmark.go", "\t\tif !gcParkAssist() {\n\t\t\tgoto retry\n\t\t}\n", ""),
 		replace("sync/pool.go", "\tallPoolsMu.Lock()\n", "\tallPoolsMu.mu.Lock()\n"),
 
-		// Programs that wait by asking again and again.
+		// Detect programs that poll instead of waiting.
 		replace("runtime/proc.go", "func Gosched() {\n", "func Gosched() {\n\tglomersPoll()\n"),
 		replace("runtime/chan.go", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n", "func selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool) {\n\tglomersPoll()\n"),
 		replace("runtime/chan.go", "func selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool) {\n", "func selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool) {\n\tglomersPoll()\n"),
@@ -70,15 +71,15 @@ func edits(goarch string) []edit {
 		replace("sync/mutex.go", "func (m *Mutex) Lock() {\n", "func (m *Mutex) Lock() {\n\tglomersYield()\n"),
 		replace("sync/rwmutex.go", "func (rw *RWMutex) RLock() {\n", "func (rw *RWMutex) RLock() {\n\tglomersYield()\n"),
 
-		// One goroutine at a time, and none is interrupted by real time.
+		// Run one goroutine at a time, and preempt none after a span of real time.
 		replace("runtime/proc.go", `const haveSysmon = GOARCH != "wasm"`, "const haveSysmon = false"),
-		// No goroutine is bound to a thread, as main is while a program begins: how soon
-		// a thread is free again is up to the system, and each new one takes memory.
+		// Bind no goroutine to a thread, as main is during initialisation: when a thread
+		// becomes free again is up to the system, and each new one takes memory.
 		replace("runtime/proc.go", "func dolockOSThread() {\n", "func dolockOSThread() {\n\tif glomersOneThread {\n\t\treturn\n\t}\n"),
 		replace("runtime/debug.go", `if GOARCH == "wasm" && n > 1 {`, "if n > 1 {"),
 		pattern("runtime/os_linux.go", `func (?:getCPUCount|getproccount)\(\) int32 \{\n`, "$0\treturn 1\n}\n\nfunc glomersCPUCount() int32 {\n"),
 
-		// All randomness comes from the seed.
+		// Take all randomness from the seed.
 		replace("runtime/rand.go", "seed := &globalRand.seed\n", "seed := &globalRand.seed\n\tstartupRand = glomersInit()\n"),
 		// The runtime keeps a generator per thread, and which thread runs a goroutine, or
 		// how many there are, is up to the system. So all share one.
@@ -109,7 +110,7 @@ func edits(goarch string) []edit {
 		replace("syscall/syscall_unix.go", "func (e Errno) Error() string {\n", "func (e Errno) Error() string {\n\tif text := glomersError(e); text != \"\" {\n\t\treturn text\n\t}\n"),
 		replace("syscall/zsyscall_linux_"+goarch+".go", "func Getpid() (pid int) {\n", "func Getpid() (pid int) {\n\tif pid := glomersPID(); pid != 0 {\n\t\treturn pid\n\t}\n"),
 
-		// A node gets no signals. The goroutine that waits for them would occupy a
+		// A node gets no signals, and the goroutine that waits for them would block a
 		// thread.
 		replace("os/signal/signal_unix.go", "\tfor {\n\t\tprocess(syscall.Signal(signal_recv()))\n\t}\n", "\tselect {}\n"),
 	}

@@ -4,9 +4,9 @@
 //
 // The library itself is not changed, and nothing of it is kept here. The changed
 // files are made from the toolchain that builds the program, and the go command
-// reads them instead of the originals ([go build -overlay]). Each change replaces
-// a text that must be in its file exactly once (one text, twice); a toolchain in which one is
-// missing cannot build for this simulation.
+// reads them instead of the originals ([go build -overlay]). Each change replaces a
+// text that must occur in its file a known number of times, nearly always once. A
+// toolchain in which a count differs cannot build for native simulation.
 //
 // [go build -overlay]: https://pkg.go.dev/cmd/go#hdr-Compile_packages_and_dependencies
 package overlay
@@ -19,8 +19,8 @@ import (
 	"strings"
 )
 
-// A MismatchError is a toolchain whose standard library is not as the edits
-// expect it.
+// A MismatchError says that a toolchain's standard library is not what the edits
+// expect.
 type MismatchError struct {
 	File  string // below GOROOT
 	Text  string // that is expected there
@@ -39,7 +39,7 @@ type edit struct {
 	old  *regexp.Regexp
 	new  string // $1 is the first group
 	n    int    // how many places there must be
-	none bool   // or none, in older versions
+	none bool   // there may also be none, in older versions
 }
 
 // replace is an edit of a literal text.
@@ -71,8 +71,8 @@ func Supported(goos, goarch string) error {
 	return nil
 }
 
-// Files returns the files that differ for a simulated node, by their path in the
-// toolchain at root.
+// Files returns the content of the changed and added files, by their path in the
+// toolchain at root. The error is a *MismatchError if an edit does not apply.
 func Files(root, goarch string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	src := filepath.Join(root, "src")

@@ -1,6 +1,6 @@
 // Package selftest finds out whether a toolchain builds programs whose native
-// simulation is deterministic: it runs a program that does what could depend on the
-// machine, and compares what it prints.
+// simulation is deterministic: it runs a program with everything whose outcome could
+// depend on the machine, several times, and compares the outputs.
 package selftest
 
 import (
@@ -22,7 +22,7 @@ import (
 //go:embed testdata/program/main.go
 var program []byte
 
-// ID differs between versions of the test.
+// ID identifies the version of the test: it changes with the test's program.
 var ID = func() string {
 	sum := sha256.Sum256(program)
 	return hex.EncodeToString(sum[:4])
@@ -43,8 +43,9 @@ const (
 	longest     = time.Second // of virtual time, for a round
 )
 
-// Run runs the program, built natively, several times with one seed and once with
-// another. The error says what is not as it must be.
+// Run runs the program, built for native simulation, several times with one seed and
+// once with another. It returns an error if outputs with one seed differ, or those with
+// two seeds do not.
 func Run(ctx context.Context, bin string) error {
 	first, err := hash(ctx, bin, 1)
 	if err != nil {
