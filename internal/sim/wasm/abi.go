@@ -28,17 +28,17 @@ const (
 	errnoSpipe       errno = 70 // ESPIPE: not seekable
 )
 
-// arguments are the parameters of a call, as the guest passed them. An i32 takes
-// the lower half of its word; the upper half means nothing.
+// arguments are the parameters of a call, as the guest passed them. An i32 is in the
+// lower half of its word; the upper half is undefined.
 type arguments []uint64
 
 func (a arguments) u32(i int) uint32 { return uint32(a[i]) }
 
 func (a arguments) u64(i int) uint64 { return a[i] }
 
-// bytes returns size bytes of the guest's memory at an address, which can be
-// written to, and false if they are not all there. Both numbers are wider than
-// those of the guest, so that sums and products of them do not wrap.
+// bytes returns size bytes of the guest's memory at an address, as a slice that aliases
+// it, and false if they are not all within the memory. Both numbers are wider than the
+// guest's, so that sums and products of them do not wrap.
 func (g *guest) bytes(at, size uint64) ([]byte, bool) {
 	if at > 1<<32 || size > 1<<32 || at+size > uint64(g.memory.Size()) {
 		return nil, false
@@ -73,8 +73,8 @@ const (
 	vectorSize = 8
 )
 
-// vectors calls f with each buffer of a read or a write, until f handles less
-// than a whole one, and writes the number of bytes handled to an address. All
+// vectors calls f with each buffer of a read or a write, until f handles less than the
+// whole buffer, and writes the number of bytes handled to the address total. All
 // addresses are checked before f is called.
 func (g *guest) vectors(list, count, total uint32, f func([]byte) (int, errno)) errno {
 	if count > maxVectors {
@@ -127,6 +127,5 @@ func (g *guest) path(at, size uint32) (string, errno) {
 	return string(text), errnoSuccess
 }
 
-// epoch is the wall-clock time at the beginning of a run, in nanoseconds of the
-// Unix era.
+// epoch is the wall-clock time at the beginning of a run, in Unix nanoseconds.
 var epoch = uint64(sim.Epoch.UnixNano())

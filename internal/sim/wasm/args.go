@@ -5,15 +5,14 @@ import (
 	"strconv"
 )
 
-// arguments and environment are lists of texts, which the guest fetches in two
-// calls: one for the sizes, one for the texts.
+// Arguments and environment are lists of strings, which the guest fetches in two calls:
+// one for the sizes, one for the strings.
 
 // argv returns the arguments of the program, its name first.
 func (g *guest) argv() []string { return append([]string{"node"}, g.boot.Args...) }
 
-// environ is all that a node finds in its environment. GLOMERS_PID is what
-// os.Getpid returns in programs that were built by this project: the interface
-// has no call for it.
+// environ returns the whole environment of a node. GLOMERS_PID is the value of os.Getpid
+// in programs that package solution built: WASI has no process ids.
 func (g *guest) environ() []string {
 	return []string{"HOME=/", "PWD=/tmp", "TMPDIR=/tmp", "USER=node", "GLOMERS_PID=" + strconv.Itoa(g.boot.PID)}
 }
@@ -36,8 +35,7 @@ func environSizesGet(g *guest, a arguments) errno {
 	return g.putSizes(g.environ(), a.u32(0), a.u32(1))
 }
 
-// putTexts writes texts, each ended by a zero byte, to buf, and their addresses
-// to pointers.
+// putTexts writes zero-terminated strings to buf, and their addresses to pointers.
 func (g *guest) putTexts(texts []string, pointers, buf uint32) errno {
 	at, address := uint64(pointers), uint64(buf)
 	for _, s := range texts {
@@ -55,7 +53,7 @@ func (g *guest) putTexts(texts []string, pointers, buf uint32) errno {
 	return errnoSuccess
 }
 
-// putSizes writes how many texts there are, and how many bytes they take.
+// putSizes writes the number of strings, and their total size in bytes.
 func (g *guest) putSizes(texts []string, count, size uint32) errno {
 	total := 0
 	for _, s := range texts {

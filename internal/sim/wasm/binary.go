@@ -19,7 +19,7 @@ type section struct {
 	body []byte
 }
 
-// The numbers of sections.
+// The ids of sections.
 const (
 	sectionCustom   = 0
 	sectionType     = 1
@@ -59,7 +59,7 @@ func sections(module []byte) ([]section, error) {
 	return all, nil
 }
 
-// join is the opposite of sections.
+// join is the inverse of sections.
 func join(all []section) []byte {
 	out := []byte(magic)
 	for _, s := range all {
@@ -68,12 +68,12 @@ func join(all []section) []byte {
 	return out
 }
 
-// appendBytes appends a length and as many bytes.
+// appendBytes appends the length of b, and b.
 func appendBytes(out, b []byte) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(b))), b...)
 }
 
-// find returns the body of the first section with a number, nil if there is none.
+// find returns the body of the first section with an id, nil if there is none.
 func find(all []section, id byte) []byte {
 	for _, s := range all {
 		if s.id == id {
@@ -83,7 +83,7 @@ func find(all []section, id byte) []byte {
 	return nil
 }
 
-// order is where a section stands.
+// order is the rank of a section in the prescribed order of sections.
 func order(id byte) int {
 	if id == sectionCount {
 		return 2*sectionElement + 1
@@ -91,8 +91,8 @@ func order(id byte) int {
 	return 2 * int(id)
 }
 
-// withItem appends an item to a section that is a list, which is made in its
-// place if there is none.
+// withItem appends an item to a section that is a list. If there is no such section, it
+// is inserted where it belongs.
 func withItem(all []section, id byte, item []byte) []section {
 	place := len(all)
 	for i, s := range all {
@@ -111,8 +111,8 @@ func withItem(all []section, id byte, item []byte) []section {
 	return append(all[:place:place], append([]section{made}, all[place:]...)...)
 }
 
-// reader reads the binary format. Its first error stays, and makes all that
-// follows 0.
+// reader reads the binary format. After its first error, which it keeps, all that it
+// reads is 0.
 type reader struct {
 	b   []byte
 	at  int
@@ -143,7 +143,7 @@ func (r *reader) skip(n uint64) {
 	r.at += int(n)
 }
 
-// uint reads an unsigned number, and skips a signed one.
+// uint reads an unsigned number (LEB128). It can also be used to skip a signed one.
 func (r *reader) uint() uint64 {
 	v := uint64(0)
 	for shift := 0; shift < 70; shift += 7 {
@@ -191,7 +191,7 @@ const (
 	opBulk       = 0xFC
 )
 
-// instruction is what metering has to know of an instruction.
+// instruction is what metering needs to know of an instruction.
 type instruction struct {
 	op       byte
 	function uint64 // the operand of call, return_call and ref.func
@@ -248,8 +248,9 @@ func (r *reader) instruction() instruction {
 	return i
 }
 
-// numeric reads what follows 0xFC: conversions, and operations on whole memories
-// and tables. It reports whether it is one of the latter.
+// numeric reads the rest of an instruction that begins with 0xFC: a conversion, or an
+// operation on many bytes or elements of a memory or table. It reports whether it is one
+// of the latter.
 func (r *reader) numeric() (bulk bool) {
 	switch sub := r.uint(); {
 	case sub <= 7: // conversions
@@ -268,7 +269,7 @@ func (r *reader) numeric() (bulk bool) {
 	return false
 }
 
-// vector reads what follows 0xFD.
+// vector reads the rest of an instruction that begins with 0xFD (SIMD).
 func (r *reader) vector() {
 	switch sub := r.uint(); {
 	case sub <= 11, sub == 92, sub == 93:

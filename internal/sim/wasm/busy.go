@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// A step polls if it calls functions that look for something to do, at least
-// manyCalls times and with less than unitsPerPoll units of fuel for each, which
-// leaves it no time for anything else. The loops of the tests use 5 to 350 units.
+// A step counts as polling if it calls functions that look for something to do at least
+// manyCalls times, and spends less than unitsPerPoll units of fuel per call: too little
+// for any other work. The polling loops of the tests spend 5 to 350 units.
 const (
 	manyCalls    = 10_000
 	unitsPerPoll = 512
 )
 
-// polling says how the guest waits in a loop in this step, "" if it does not.
-// Programs whose goroutines really wait, for each other, use channels rightly.
+// polling describes how the guest polls in this step; "" if it does not. Selects do not
+// count as polling if goroutines often park: they then wait for each other, as they
+// should.
 func (g *guest) polling() string {
 	counts := g.counted()
 	for i := range counts {
@@ -38,8 +39,8 @@ func (g *guest) polling() string {
 	return ""
 }
 
-// busy says what a guest did that used up its fuel, given the error with its
-// stack.
+// busy explains what a guest was doing that used up its fuel. The error holds its stack
+// trace.
 func (g *guest) busy(trace error) error {
 	stack := frames(trace.Error())
 	what := g.polling()

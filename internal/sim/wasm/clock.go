@@ -10,22 +10,22 @@ const (
 	clockMonotonic = 1
 )
 
-// monotonicStart is what the monotonic clock shows at the beginning of a run.
-// Go's runtime takes 0 for a clock that does not work.
+// monotonicStart is what the monotonic clock shows at the beginning of a run. It is not
+// 0, because Go's runtime would take the clock for broken.
 const monotonicStart = time.Second
 
-// A look at a clock takes time, so that a program which waits by looking at it
-// gets somewhere: clockStep for each of the first clockPatience looks of a step,
-// and twice as much after each further clockPatience. Programs that compute look
-// a few times; only one that waits looks ten thousand times, and it reaches any
-// time it may wait for within a fraction of a second.
+// Reading a clock takes virtual time, so that a program that waits for a time by reading
+// the clock in a loop gets there: clockStep for each of the first clockPatience readings
+// of a step, and twice as much after each further clockPatience. Programs that compute
+// read the clock a few times; only a polling program reads it ten thousand times, and
+// it reaches any time it may wait for within a fraction of a real second.
 const (
 	clockStep     = 50 * time.Nanosecond
 	clockPatience = 10_000
 	maxClockStep  = time.Second
 )
 
-// lookAtClock lets the time pass that a look at a clock takes.
+// lookAtClock advances the time by the cost of reading a clock.
 func (g *guest) lookAtClock() {
 	g.step.looks++
 	if g.step.looks%clockPatience == 0 && g.step.tick < maxClockStep {

@@ -18,8 +18,8 @@ const (
 	entryCost = 256
 )
 
-// disk is the file system of a node, in memory: at first nothing but a directory
-// for temporary files. What is on it counts against the memory of the node.
+// disk is the file system of a node, in memory. At first it has nothing but a directory
+// for temporary files. Its content counts towards the memory limit of the node.
 type disk struct {
 	root  *file
 	inode uint64
@@ -33,7 +33,7 @@ type disk struct {
 type file struct {
 	inode   uint64
 	size    int64
-	chunks  [][]byte         // of chunkSize bytes; what a shorter one lacks is zero
+	chunks  [][]byte         // of chunkSize bytes each; a shorter one stands for itself and zeros
 	entries map[string]*file // of a directory, nil for a file
 	linked  bool             // it is in a directory
 	opened  int              // descriptors that refer to it
@@ -85,13 +85,13 @@ func (d *disk) create(dir bool) *file {
 	return f
 }
 
-// room reports whether the disk can take so many bytes more.
+// room reports whether that many more bytes fit on the disk.
 func (d *disk) room(bytes uint64) bool {
 	return bytes <= d.limit && d.used+d.heap+bytes <= d.limit
 }
 
-// growHeap lets the program's memory have size bytes, and reports false if it may
-// not.
+// growHeap records that the program's memory has size bytes, and reports false if that
+// exceeds the limit.
 func (d *disk) growHeap(size uint64) bool {
 	if d.used+size > d.limit {
 		return false
@@ -123,7 +123,7 @@ func (d *disk) close(fd uint32) {
 	delete(d.fds, fd)
 }
 
-// release frees a file that can be reached neither by a name nor by a descriptor.
+// release frees the space of a file that has neither a name nor a descriptor any more.
 func (d *disk) release(f *file) {
 	if !f.linked && f.opened == 0 {
 		d.used -= uint64(f.size)
@@ -151,11 +151,11 @@ func (d *disk) unlink(dir *file, name string) {
 	d.release(f)
 }
 
-// chunkSize is how much of a file is kept in one piece, so that a file grows
+// chunkSize is the size of the pieces in which a file is stored, so that a file grows
 // without being copied.
 const chunkSize = 64 << 10
 
-// resize makes a file longer, with zeros, or shorter. The zeros count.
+// resize extends a file with zeros, which count towards the limit, or truncates it.
 func (d *disk) resize(f *file, size uint64) errno {
 	old := uint64(f.size)
 	if size > old {
@@ -177,7 +177,7 @@ func (d *disk) resize(f *file, size uint64) errno {
 	return errnoSuccess
 }
 
-// ReadAt reads from a file, as io.ReaderAt says.
+// ReadAt reads from a file; see io.ReaderAt.
 func (f *file) ReadAt(buf []byte, offset int64) (int, error) {
 	n := f.readAt(buf, offset)
 	if n < len(buf) {
@@ -204,7 +204,7 @@ func (f *file) readAt(buf []byte, offset int64) int {
 	return len(buf)
 }
 
-// writeAt writes to a file, and makes it longer if it has to.
+// writeAt writes to a file, and extends it if necessary.
 func (d *disk) writeAt(f *file, buf []byte, offset int64) (int, errno) {
 	if end := uint64(offset) + uint64(len(buf)); end > uint64(f.size) {
 		if e := d.resize(f, end); e != errnoSuccess {

@@ -1,12 +1,11 @@
 // Package wasm runs the programs of simulated nodes as WebAssembly modules for
 // wasip1, with wazero: it is a guest of package sim.
 //
-// A module can do nothing by itself. All that it knows of its surroundings it
-// gets from functions that it imports, those of WASI preview 1
-// (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md), and
-// this package is where they come from. wazero has an implementation of its own,
-// but that one waits in real time, and reads the clock, the files and the random
-// numbers of the host, of which a simulated node must know nothing.
+// A module has no system calls. It reaches its surroundings only through the functions
+// that it imports, those of WASI preview 1
+// (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md), and this
+// package implements them. wazero's own implementation would wait in real time, and give
+// a simulated node the clock, the files and the random numbers of this machine.
 //
 // # From a file to a node
 //
@@ -45,23 +44,23 @@
 //	meter.go    the rewriting that counts fuel; binary.go reads the format
 //	memory_*.go the memory of an instance
 //
-// A call gets its parameters as the guest passed them, which may be anything:
-// addresses outside the memory, counts whose product wraps, descriptors that are
-// not open. It reads memory only through guest.bytes and guest.vectors, which
-// check in 64 bits, and answers with the errno that the document names. What a
-// call does in proportion to a parameter it charges as fuel.
+// A call must not trust its parameters: the guest may pass addresses outside the memory,
+// counts whose product wraps, descriptors that are not open. It accesses memory only
+// through guest.bytes and guest.vectors, which check bounds in 64 bits, and answers with
+// the errno that the specification names. Work in proportion to a parameter is charged
+// as fuel.
 //
 // # Fuel
 //
 // A program may compute a certain amount between two waits, ten seconds or more
-// on a common machine, counted in iterations and calls and never timed. When a
-// slice of it is used up the module calls the host (refuel), which ends it if
-// nothing is left, or if the context of the run has ended: this is how Ctrl-C
-// reaches a program that computes.
+// on a common machine, counted in iterations and calls rather than timed. When it has
+// used up a slice of that, the module calls the host (refuel), which ends it if nothing
+// is left or if the context of the run has ended: this is how Ctrl-C reaches a program
+// that computes.
 //
-// A program that waits in a loop, so that virtual time never gets on, is found much
-// earlier, by what it calls and not by how much it computes: functions of the host
-// (the clock, sched_yield), and functions of Go's runtime whose calls the rewritten
-// module counts (a select with default, runtime.Gosched). A step that calls them
-// very often, and does next to nothing between two calls, polls (busy.go).
+// A program that polls in a loop keeps virtual time from advancing. It is found much
+// earlier, by the functions that it calls: those of the host (the clock, sched_yield),
+// and some of Go's runtime whose calls the rewritten module counts (a select with
+// default, runtime.Gosched). A step that calls them very often, and does next to nothing
+// between two calls, counts as polling (busy.go).
 package wasm

@@ -109,8 +109,8 @@ func (g *guest) regular(fd uint32) (*descriptor, errno) {
 
 // fdRead is fd_read
 // (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_read).
-// Reading stdin waits for input, unless the guest asked for the flags of the
-// descriptor: these say that it does not (see fdFdstatGet).
+// Reading stdin waits for input, unless the guest has asked for the flags of stdin,
+// which say that it does not block (see fdFdstatGet).
 func fdRead(g *guest, a arguments) errno {
 	if a.u32(0) == stdinFD && g.disk.get(stdinFD) != nil {
 		return g.readStdin(a)
@@ -227,7 +227,7 @@ func fdClose(g *guest, a arguments) errno {
 
 // fdSync is fd_sync and fd_datasync
 // (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_sync).
-// What was written survives every kill anyway.
+// There is nothing to do: what was written survives every kill.
 func fdSync(g *guest, a arguments) errno {
 	if g.disk.get(a.u32(0)) == nil {
 		return errnoBadf
@@ -279,7 +279,7 @@ func fdFdstatSetFlags(g *guest, a arguments) errno {
 	return errnoSuccess
 }
 
-// putFilestat writes a filestat. All files are as old as the run.
+// putFilestat writes a filestat. All times are those of the beginning of the run.
 func (g *guest) putFilestat(at uint32, f *file) errno {
 	buf, ok := g.bytes(uint64(at), filestatSize)
 	if !ok {
@@ -395,8 +395,8 @@ func fdTell(g *guest, a arguments) errno {
 
 // fdReaddir is fd_readdir
 // (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_readdir).
-// A cookie is the number of an entry in the order of names. An entry that the
-// buffer cuts off is asked for again.
+// A cookie is the position of an entry in the order of names. The guest asks again for
+// an entry that the buffer cuts off.
 func fdReaddir(g *guest, a arguments) errno {
 	o := g.disk.get(a.u32(0))
 	switch {

@@ -33,7 +33,7 @@ type guest struct {
 	ended  error // why it does not run any more
 
 	stdin       []byte // what it can read now
-	nonblocking bool   // it was told that reading stdin does not wait
+	nonblocking bool   // it was told that reading stdin does not block
 	clock       time.Duration
 	skew        time.Duration // of its wall clock
 	waits       sim.Wait
@@ -43,9 +43,9 @@ type guest struct {
 // step is what a guest did since it was resumed.
 type step struct {
 	spent     uint64        // fuel
-	unchecked uint64        // fuel spent since the context was looked at
-	tick      time.Duration // how long the next look at a clock takes
-	looks     uint64        // at a clock
+	unchecked uint64        // fuel spent since the context was last checked
+	tick      time.Duration // virtual time that the next reading of a clock takes
+	looks     uint64        // readings of a clock
 	yields    uint64        // calls of sched_yield
 	polls     uint64        // calls of poll_oneoff that did not wait
 
@@ -105,8 +105,8 @@ func (g *guest) Kill() {
 	g.next, g.memory = nil, nil
 }
 
-// wait gives control back until the deadline has come, or input if it waits for
-// that.
+// wait gives control back to the host, which resumes the guest at the deadline or, if
+// forInput, when there is input.
 func (g *guest) wait(deadline time.Duration, forInput bool) {
 	g.waits = sim.Wait{Deadline: deadline, Input: forInput, Clock: g.clock, Unread: len(g.stdin)}
 	if !g.yield(struct{}{}) {
@@ -114,16 +114,16 @@ func (g *guest) wait(deadline time.Duration, forInput bool) {
 	}
 }
 
-// How much a guest may compute, in units of fuel (see meter). It is counted, not
-// timed, so that the verdict does not depend on the machine. A unit takes one to
-// ten nanoseconds on a common machine, so a step has 10 seconds at the least: a
-// node that computes for long is no fault, and the nodes of the workbook use less
-// than a hundredth of a second. A guest that waits in a loop is recognised by what
-// it calls (see busy.go), and much earlier.
+// How much a guest may compute, in units of fuel (see meter). It is counted rather than
+// timed, so that the verdict does not depend on the machine. A unit takes one to ten
+// nanoseconds on a common machine, so a step has at least 10 seconds. That is generous,
+// since computing for long is no error; the nodes of the workbook use less than a
+// hundredth of a second. A guest that polls is recognised much earlier, by what it calls
+// (see busy.go).
 const (
 	fuelPerStep   = 1 << 33
 	fuelPolling   = 1 << 26 // of a step that does little but look for something to do
-	fuelSlice     = 1 << 20 // between two looks at the context
+	fuelSlice     = 1 << 20 // between two checks of the context
 	unitsPerCall  = 32      // of a function of the host
 	unitsPerWrite = 256     // to stdout or stderr
 	unitsPerEntry = 16      // of a directory that is listed
@@ -159,8 +159,8 @@ func (g *guest) counted() (counts [len(counters)]uint64) {
 	return counts
 }
 
-// refuel is what a guest calls when its fuel is used up. It may have used more
-// than it had.
+// refuel is the function that a guest calls when its fuel is used up. The fuel may then
+// be negative.
 func refuel(ctx context.Context, module api.Module, _ []uint64) {
 	fuel := module.ExportedGlobal(fuelName).(api.MutableGlobal)
 	missing := uint64(-int64(fuel.Get()))

@@ -63,7 +63,8 @@ func init() { // in a function, since fd_read and others lead back to it
 	}
 }
 
-// guestContext carries the guest that calls. wazero passes it through as it is.
+// guestContext carries the calling guest to the functions of the host. wazero passes
+// the context of a call on unchanged.
 type guestContext struct {
 	context.Context
 	guest *guest

@@ -19,8 +19,8 @@ func reserve(_ int64, d *disk) (*linearMemory, error) {
 // Allocate returns the memory itself.
 func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 
-// Reallocate returns size bytes, the first of them what was there before, or nil
-// if the node may not have so many.
+// Reallocate returns a memory of size bytes that begins with the present content, nil if
+// that exceeds the limit.
 func (m *linearMemory) Reallocate(size uint64) []byte {
 	if !m.disk.growHeap(size) {
 		m.full = true

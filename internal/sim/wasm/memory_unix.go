@@ -10,8 +10,8 @@ import (
 )
 
 // linearMemory is the memory of a node. Its whole range of addresses is reserved
-// at once, so that growing it copies nothing; the system provides memory for
-// what is used.
+// at once, so that growing it copies nothing. The system provides physical memory only
+// for the pages that are used.
 type linearMemory struct {
 	disk  *disk // which shares the limit
 	full  bool  // the node wanted more than it may have
@@ -31,7 +31,7 @@ func reserve(limit int64, d *disk) (*linearMemory, error) {
 // Allocate returns the memory itself.
 func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 
-// Reallocate returns the first size bytes, nil if there are not so many.
+// Reallocate returns the first size bytes, nil if that exceeds the limit.
 func (m *linearMemory) Reallocate(size uint64) []byte {
 	if size > uint64(len(m.block)) || !m.disk.growHeap(size) {
 		m.full = true

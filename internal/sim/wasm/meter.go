@@ -14,10 +14,10 @@ const (
 	refuelName   = "refuel"
 )
 
-// A metered module also counts the calls of some functions of Go's runtime, each
-// kind in a global variable. They show that a program waits in a loop, which
-// looks like any other computation from outside (see busy.go). A module without
-// the names of its functions has no such counts.
+// A metered module also counts the calls of some functions of Go's runtime, each kind in
+// a global variable. They reveal a program that polls, which otherwise looks like any
+// other computation (see busy.go). In a module without the names of its functions the
+// counts stay 0.
 var counters = [...]struct {
 	global    string
 	functions []string
@@ -29,16 +29,15 @@ var counters = [...]struct {
 
 // The kinds of calls that are counted.
 const (
-	countedSelects = iota // looks at channels
+	countedSelects = iota // looking at channels: select, and len of a channel
 	countedYields         // runtime.Gosched
 	countedParks          // a goroutine waits
 )
 
-// meter rewrites a module so that it counts what it computes, and calls a
-// function of the host whenever it has used up its fuel. The host can then let it
-// continue, or end it: after the same number of units on every machine, or
-// because the run was interrupted. Compiled code cannot be interrupted from
-// outside.
+// meter rewrites a module so that it counts what it computes in units of fuel, and
+// calls a function of the host whenever its fuel is used up. The host can then let it
+// continue, or end it: after the same number of units on every machine, or because the
+// run was interrupted. Without this there would be no way to interrupt compiled code.
 //
 // One unit of fuel is taken
 //
@@ -48,10 +47,10 @@ const (
 //   - for each sixteen bytes or elements of an operation on a whole memory or
 //     table.
 //
-// What is left between two units is bounded by the size of the code.
+// The work between two units is therefore bounded by the size of the code.
 //
-// The imported function takes the first number after the other imported ones, so
-// that the numbers of all functions of the module grow by one.
+// The imported function gets the first index after the other imported ones, so the
+// indices of all functions that the module defines grow by one.
 func meter(module []byte) ([]byte, error) {
 	all, err := sections(module)
 	if err != nil {
@@ -85,7 +84,7 @@ func withGlobal(all []section, name string, number uint64) []section {
 	return withItem(all, sectionExport, binary.AppendUvarint(exported, number))
 }
 
-// metering is what has to be known of a module to rewrite it.
+// metering is what the rewriting needs to know of a module.
 type metering struct {
 	types     uint64         // how many there are
 	params    []uint64       // of each type, how many
@@ -202,7 +201,7 @@ func countImports(body []byte) (functions, globals uint64, err error) {
 	return functions, globals, nil
 }
 
-// shifted returns the new number of a function.
+// shifted returns the new index of a function.
 func (m *metering) shifted(function uint64) uint64 {
 	if function >= m.refuel {
 		return function + 1
@@ -249,9 +248,9 @@ func functionNames(body []byte) (reader, bool) {
 	return reader{}, false
 }
 
-// custom keeps the names of functions, for stack traces, and drops the other
-// custom sections: what they say of the code is not true any more. A section of
-// names that cannot be read is dropped as well.
+// custom keeps the names of functions, for stack traces, and drops the other custom
+// sections, such as debug information, which would not match the rewritten code. A
+// section of names that cannot be read is dropped as well.
 func (m *metering) custom(body []byte) []byte {
 	names, ok := functionNames(body)
 	if !ok {
@@ -396,7 +395,7 @@ func (m *metering) function(out []byte, number uint64, code []byte, params uint6
 	start := r.at
 
 	calls, bulk, first := false, false, byte(0)
-	for r.at < len(code) && r.err == nil { // what has it?
+	for r.at < len(code) && r.err == nil { // find out what has to be metered
 		at := r.at
 		i := r.instruction()
 		if at == start {
@@ -421,7 +420,7 @@ func (m *metering) function(out []byte, number uint64, code []byte, params uint6
 		out = m.charge(out)
 	}
 	r = reader{b: code, at: start}
-	copied := start // code before it is in out
+	copied := start // the code before this offset is already in out
 	for r.at < len(code) {
 		at := r.at
 		i := r.instruction()
@@ -455,8 +454,8 @@ func (m *metering) count(out []byte, global uint64) []byte {
 	return binary.AppendUvarint(append(out, 0x24), global)
 }
 
-// chargeBulk appends code that takes fuel for the size on top of the stack, which
-// stays there.
+// chargeBulk appends code that takes fuel in proportion to the size on top of the stack,
+// which it leaves there.
 func (m *metering) chargeBulk(out []byte, local uint64) []byte {
 	out = binary.AppendUvarint(append(out, 0x22), local) // local.tee
 	out = m.global(out, 0x23)
@@ -465,7 +464,7 @@ func (m *metering) chargeBulk(out []byte, local uint64) []byte {
 	return m.refuelIfEmpty(m.global(out, 0x24))
 }
 
-// bytesPerUnit is how many bytes are moved for a unit of fuel.
+// bytesPerUnit is how many bytes a bulk operation may process for one unit of fuel.
 const (
 	bulkShift    = 4
 	bytesPerUnit = 1 << bulkShift
@@ -477,7 +476,7 @@ func (m *metering) refuelIfEmpty(out []byte) []byte {
 	return append(binary.AppendUvarint(append(out, opCall), m.refuel), opEnd)
 }
 
-// global appends an instruction about the fuel.
+// global appends an instruction on the global variable of the fuel.
 func (m *metering) global(out []byte, op byte) []byte {
 	return binary.AppendUvarint(append(out, op), m.fuel)
 }

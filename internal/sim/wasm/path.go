@@ -169,7 +169,7 @@ func pathRename(g *guest, a arguments) errno {
 		return errnoSuccess
 	}
 	if f.isDir() && strings.HasPrefix(to, from+"/") {
-		return errnoInval // into itself
+		return errnoInval // a directory cannot be moved into itself
 	}
 	fromDir, fromBase, e := g.disk.parent(from)
 	if e != errnoSuccess {
@@ -193,7 +193,7 @@ func pathRename(g *guest, a arguments) errno {
 		}
 		g.disk.unlink(toDir, toBase)
 	}
-	f.opened++ // it must not be freed between its two names
+	f.opened++ // while it has no name, so that it is not freed
 	g.disk.unlink(fromDir, fromBase)
 	e = g.disk.link(toDir, toBase, f)
 	f.opened--

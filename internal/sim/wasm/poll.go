@@ -39,11 +39,11 @@ const (
 	eventUserdata = 0
 	eventErrno    = 8
 	eventType     = 10
-	eventBytes    = 16 // that can be read or written
+	eventBytes    = 16 // number of bytes that can be read or written
 	eventSize     = 32
 )
 
-// writableBytes is how much a descriptor says can be written to it.
+// writableBytes is the number of bytes that an event reports as writable.
 const writableBytes = 64 << 10
 
 // pollOneoff is poll_oneoff
@@ -91,8 +91,8 @@ type subscription struct {
 	err      errno
 }
 
-// subscription reads a subscription. A descriptor that is not open is no error of
-// the call, but an event.
+// subscription reads a subscription. A descriptor that is not open is no error of the
+// call; it is reported in the subscription's event.
 func (g *guest) subscription(b []byte) (subscription, errno) {
 	s := subscription{
 		userdata: binary.LittleEndian.Uint64(b[subscriptionUserdata:]),
@@ -124,7 +124,7 @@ func (g *guest) subscription(b []byte) (subscription, errno) {
 	return s, errnoSuccess
 }
 
-// due reports whether what a subscription waits for has come.
+// due reports whether the event of a subscription has occurred.
 func (g *guest) due(s subscription) bool {
 	switch {
 	case s.err != errnoSuccess:
@@ -155,8 +155,9 @@ func (g *guest) earliest(subscriptions []subscription) (deadline time.Duration, 
 	return deadline, forInput, false
 }
 
-// putEvents writes an event for each subscription that is due, and their number.
-// Its caller has checked the addresses; the memory only grows.
+// putEvents writes an event for each subscription that is due, and their number. The
+// caller checked the addresses before it waited; they are still valid, since memory
+// never shrinks.
 func (g *guest) putEvents(subscriptions []subscription, out, number uint32) errno {
 	events, ok := g.bytes(uint64(out), uint64(len(subscriptions))*eventSize)
 	if !ok {

@@ -17,24 +17,23 @@ import (
 	"glomers/internal/sim"
 )
 
-// Program is a compiled module, of which any number of nodes can run at a time.
+// Program is a compiled module that any number of nodes can run at the same time.
 type Program struct {
 	path    string
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
-	memory  int64    // the most that a node may have, in bytes
+	memory  int64    // the limit for a node's memory and files together, in bytes
 	missing []string // imported functions that the host does not have
 
 	fuelPerStep, fuelPolling uint64 // how much a node may compute between two waits
 }
 
-// DefaultMemory is the most memory of a node, in bytes, unless the user chooses
-// another.
+// DefaultMemory is the default limit for a node's memory and files together, in bytes.
 const DefaultMemory = 1 << 30
 
-// Load compiles the module in a file. The machine code is kept below cacheDir, by
-// content, unless cacheDir is empty. A node gets at most memory bytes for its
+// Load compiles the module in a file. Unless cacheDir is empty, the machine code is
+// cached there by the content of the module. A node gets at most memory bytes for its
 // memory and its files together.
 func Load(ctx context.Context, path, cacheDir string, memory int64) (*Program, error) {
 	code, err := os.ReadFile(path)

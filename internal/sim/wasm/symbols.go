@@ -27,10 +27,12 @@ func (p *Program) describe(function string) string {
 // Go 1.20: a number, two zeros, the size of an instruction, that of a pointer.
 var lineTableMagic = []byte{0xF1, 0xFF, 0xFF, 0xFF, 0, 0, 1, 8}
 
-// unnamable is what Go's linker replaces in the names of functions of a module.
+// unnamable matches what Go's linker replaces by an underscore in the names of a module's
+// functions.
 var unnamable = regexp.MustCompile(`[^\w.]`)
 
-// declaration looks a function of a Go program up by its name in the module.
+// declaration returns where a function of a Go program is declared, given its name in
+// the module.
 func declaration(module []byte, function string) (file string, line int, ok bool) {
 	defer func() {
 		if recover() != nil { // debug/gosym panics on a table that it does not understand
@@ -55,8 +57,8 @@ func declaration(module []byte, function string) (file string, line int, ok bool
 	return "", 0, false
 }
 
-// memoryImage returns what the data segments of a module write to its memory. The
-// gaps between them are zeros, which the linker leaves out.
+// memoryImage returns the initial memory of a module: its data segments, with zeros in
+// the gaps between them.
 func memoryImage(module []byte) []byte {
 	const most = 256 << 20
 	all, err := sections(module)
