@@ -1,5 +1,5 @@
-// Package solution turns what a learner points at into something that an engine
-// can run.
+// Package solution builds what an engine can run, an executable or a WebAssembly
+// module, from the package, file or script that a learner names.
 package solution
 
 import (
@@ -20,8 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// A BuildError is a Go package that does not compile. Output is what the
-// compiler said.
+// A BuildError is a Go package that does not compile. Output is the compiler's.
 type BuildError struct {
 	Dir    string
 	Output string
@@ -29,11 +28,11 @@ type BuildError struct {
 
 func (e *BuildError) Error() string { return fmt.Sprintf("the Go package %s does not build", e.Dir) }
 
-// A TargetError is a Go package that compiles for this system, but not for
-// simulated nodes. Output is what the compiler said.
+// A TargetError is a Go package that compiles for this system, but not for simulated
+// nodes. Output is the compiler's.
 type TargetError struct {
 	Dir    string
-	Target string // what simulated nodes are
+	Target string // the target of simulated nodes, in words for people
 	Output string
 }
 
@@ -41,8 +40,8 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("the Go package %s does not build for %s", e.Dir, e.Target)
 }
 
-// A SpaceError is a build that failed for want of space on a disk. Output is what
-// the go command said.
+// A SpaceError is a build that failed because a disk is full. Output is the go
+// command's.
 type SpaceError struct {
 	Dir    string
 	Output string
@@ -52,10 +51,11 @@ func (e *SpaceError) Error() string {
 	return fmt.Sprintf("cannot build %s: there is no space left where Go builds; free some, or set GOCACHE, GOTMPDIR and GLOMERS_CACHE to directories on another disk", e.Dir)
 }
 
-// Build compiles the Go package in a directory, or a single Go file, within the
-// module that it belongs to, or else within one that has nothing but Maelstrom's
-// library, and returns the path of the executable below out. The
-// environment is that of the process plus env.
+// Build compiles the Go package in a directory, or a single Go file, and returns the
+// path of the executable below out. Outside of any module it uses one that requires
+// only Maelstrom's library. The environment is that of the process plus env. If the
+// package does not compile, the error is a *BuildError; if a disk is full, a
+// *SpaceError.
 func Build(ctx context.Context, dir, out string, env []string, flags ...string) (string, error) {
 	if err := checkSource(dir); err != nil {
 		return "", err
@@ -75,9 +75,9 @@ func Build(ctx context.Context, dir, out string, env []string, flags ...string) 
 	return bin, build(ctx, dir, bin, env, flags...)
 }
 
-// BuildWasm compiles the Go package in dir, or a single Go file, for wasip1 and returns the path of the
-// module. It is kept below cache, so that the go command need not link a package
-// again that has not changed.
+// BuildWasm compiles the Go package in dir, or a single Go file, for wasip1 and returns
+// the path of the module. The module is kept below cache, so that the go command need
+// not link an unchanged package again.
 func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	if err := checkSource(dir); err != nil {
 		return "", err
@@ -98,8 +98,9 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	defer unlock()
 	env := []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0"}
 	flags := []string{"-trimpath", "-buildvcs=false"} // the same module wherever and whenever it is built
-	// Without its edits a library still builds; only a node that needs them fails,
-	// and is told why. So the go command gets to say what is wrong.
+	// An error here is ignored: the package builds without the edits, too, and if
+	// something is wrong with the package, go build reports it better. Only nodes that
+	// need the edits fail, with a message that says so.
 	if list, more, err := overlay(ctx, dir, kept+".overlay", wasmEdits); err == nil {
 		env, flags = append(env, more...), append(flags, "-overlay="+list)
 	}
@@ -120,7 +121,7 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 	}
 	defer os.RemoveAll(scratch)
 	if _, err := Build(ctx, dir, scratch, nil); err != nil {
-		return "", err // it builds for no system
+		return "", err // it does not build for this system either
 	}
 	return "", &TargetError{dir, "wasip1, the system of simulated nodes", failed.Output}
 }
@@ -161,9 +162,8 @@ func build(ctx context.Context, dir, bin string, env []string, flags ...string) 
 	return nil
 }
 
-// goCommand returns the go command for a build: that of the toolchain if the
-// environment names one, because a go command compiles only with tools of its own
-// version.
+// goCommand returns the path of the go command for a build. If env names a toolchain it
+// is that toolchain's, because a go command works only with tools of its own version.
 func goCommand(env []string) string {
 	for _, variable := range env {
 		if root, ok := strings.CutPrefix(variable, "GOROOT="); ok {
@@ -173,8 +173,7 @@ func goCommand(env []string) string {
 	return "go"
 }
 
-// outOfSpace reports whether a system call of the go command failed for want of
-// space.
+// outOfSpace reports whether the go command failed because a disk is full.
 func outOfSpace(output string) bool {
 	for _, words := range []string{"no space left on device", "disk quota exceeded", "file too large", "not enough space on the disk"} {
 		if strings.Contains(output, words) {
@@ -184,7 +183,7 @@ func outOfSpace(output string) bool {
 	return false
 }
 
-// checkSource reports why a path holds nothing that can be built.
+// checkSource returns an error if there is no Go package or file at a path.
 func checkSource(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -204,7 +203,8 @@ func checkSource(path string) error {
 	return nil
 }
 
-// CheckBin reports why path cannot be run, and returns it as an absolute path.
+// CheckBin returns path as an absolute path, or an error that says why the file there
+// cannot be executed.
 func CheckBin(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -224,8 +224,8 @@ func CheckBin(path string) (string, error) {
 	return abs, checkScript(path)
 }
 
-// checkScript reports a text file whose first line does not name its interpreter in a
-// way that the system understands.
+// checkScript returns an error for an empty file, and for a script whose first line is
+// not a #!INTERPRETER that the system understands.
 func checkScript(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

@@ -10,23 +10,24 @@ import (
 	"strings"
 )
 
-// LibraryVersion is the version of Maelstrom's Go library that solutions use. Its
-// list of versions is not served, so that it must be named.
+// LibraryVersion is the version of Maelstrom's Go library that solutions use. The
+// module proxy lists no versions of the library, so go.mod must name one.
 const LibraryVersion = "v0.0.0-20251128144731-cb7f07239012"
 
 const library = "github.com/jepsen-io/maelstrom/demo/go"
 
-// GoMod returns the go.mod of a module of its own for a solution, whose language is
-// that of a version of Go such as 1.21.
+// GoMod returns the go.mod of a new module for a solution. version is its language
+// version, such as 1.21.
 func GoMod(version string) string {
 	return fmt.Sprintf("module my-solution\n\ngo %s\n\nrequire %s %s\n", version, library, LibraryVersion)
 }
 
-// GoSum is the go.sum to it.
+// GoSum is the go.sum that belongs to GoMod.
 const GoSum = library + " " + LibraryVersion + " h1:j2FpC/930Px9SWIn8lgzxEiEZOvaQ9EUs37+e1QCNLA=\n" +
 	library + " " + LibraryVersion + "/go.mod h1:i6aVIs5AIOOaQF1lAisBm7DDeWM1Iopf+26UxjagsCU=\n"
 
-// InsideModule reports whether a go.mod above a directory, or a Go file, applies to it.
+// InsideModule reports whether a directory or Go file belongs to a module: whether the
+// directory, or one above it, has a go.mod.
 func InsideModule(path string) bool {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -48,9 +49,9 @@ func InsideModule(path string) bool {
 	}
 }
 
-// buildPlace returns the directory in which the go command builds a package or a
-// single file, how it names it there, and the variables that this needs. Where no
-// module is, it makes one that has Maelstrom's library, and removes it with done.
+// buildPlace returns the directory in which to run the go command for a package or a
+// single file, the names to give it there, and additional environment variables. Outside
+// of any module it makes one that requires Maelstrom's library, which done removes.
 func buildPlace(ctx context.Context, path string) (in string, names, env []string, done func(), err error) {
 	dir, names := path, []string{"."}
 	if strings.HasSuffix(path, ".go") {
@@ -97,7 +98,7 @@ func sourceFiles(path string) ([]string, error) {
 	return out, nil
 }
 
-// languageVersion returns the version of Go that the go command has, such as 1.25.
+// languageVersion returns the language version of the installed Go, such as 1.25.
 func languageVersion(ctx context.Context, dir string) string {
 	const oldest = "1.21"
 	cmd := exec.CommandContext(ctx, "go", "env", "GOVERSION")

@@ -34,20 +34,20 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// A NativeToolchain builds for native simulation. It is the toolchain that the go
-// command uses in some directory, with the edits of its standard library.
+// A NativeToolchain builds programs for native simulation. It is the toolchain that the
+// go command chooses in a directory, with an edited standard library.
 type NativeToolchain struct {
-	ID    string // differs between versions of Go and of the edits
-	Root  string // of the toolchain
-	dir   string // whose toolchain it is
-	list  string // the file for -overlay
+	ID    string // identifies the version of Go and of the edits
+	Root  string // the toolchain's GOROOT
+	dir   string // the directory for which it was chosen
+	list  string // path of the file for -overlay
 	env   []string
 	cache string
 }
 
-// FindNativeToolchain prepares the toolchain that builds the Go package in dir, or a single Go file.
-// The edited files are kept below cache. If the toolchain or the system does not
-// allow it, the error is an *UnavailableError.
+// FindNativeToolchain prepares the toolchain that builds the Go package in dir, or a
+// single Go file. The edited files are kept below cache. If the toolchain or the system
+// does not support native simulation, the error is an *UnavailableError.
 func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolchain, error) {
 	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
 		return nil, &UnavailableError{dir, err}
@@ -105,9 +105,9 @@ func (t *NativeToolchain) write(files map[string][]byte) error {
 	return writeOnce(t.list, text)
 }
 
-// CheckRace reports why programs cannot be built with the race detector. On Linux
-// it is linked with cgo (package runtime/race imports C), so there must be a C
-// compiler, whatever the program itself imports.
+// CheckRace returns an error if programs cannot be built with the race detector. On
+// Linux package runtime/race uses cgo, so there must be a C compiler even for a program
+// that does not.
 func (t *NativeToolchain) CheckRace(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, goCommand(t.env), "env", "CC")
 	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), t.env...)
@@ -125,8 +125,8 @@ func (t *NativeToolchain) CheckRace(ctx context.Context) error {
 	return nil
 }
 
-// Build compiles the Go package in dir, or a single Go file, with the race detector or
-// without, and returns the path of the executable. It is kept below the cache.
+// Build compiles the Go package in dir, or a single Go file, with or without the race
+// detector, and returns the path of the executable, which is kept below the cache.
 func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (string, error) {
 	if err := checkSource(dir); err != nil {
 		return "", err
@@ -136,7 +136,7 @@ func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (str
 		return "", err
 	}
 	suffix, env, flags := ".native", append(slices.Clone(t.env), "CGO_ENABLED=0"), []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
-	if race { // the detector is linked with cgo; nothing else may use it
+	if race { // the detector needs cgo; the tags keep other packages from using it
 		suffix, env, flags = ".race", append(slices.Clone(t.env), "CGO_ENABLED=1"), append(flags, "-race", "-tags=netgo,osusergo")
 	}
 	id := sha256.Sum256([]byte(abs))
@@ -157,13 +157,13 @@ func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (str
 	}
 	defer os.RemoveAll(scratch)
 	if _, err := Build(ctx, dir, scratch, nil); err != nil {
-		return "", err // it does not build anyhow
+		return "", err // it does not build as an ordinary executable either
 	}
 	return "", &TargetError{dir, "native simulation, which has no cgo", failed.Output}
 }
 
-// writeOnce writes a file that may exist with the same content, and may be read
-// by others at this time.
+// writeOnce writes a file unless it has the same content already. It replaces the file
+// atomically, because other processes may be writing or reading it at the same time.
 func writeOnce(path string, text []byte) error {
 	old, err := os.ReadFile(path)
 	if err == nil && bytes.Equal(old, text) {

@@ -18,14 +18,15 @@ type edit struct {
 	old, new string
 }
 
-// wasmEdits are what the standard library gets wrong in a simulated node.
+// wasmEdits mend what does not work in a simulated node with the standard library of
+// wasip1.
 var wasmEdits = []edit{
-	// In wasip1, the goroutine of os/signal waits for signals in a loop that yields,
-	// so that the program is never idle and never looks for input. There are no
-	// signals, so it may as well wait for ever.
+	// In wasip1, the goroutine of os/signal waits for signals in a loop that yields, so
+	// the program is never idle and never reads input. There are no signals, so the
+	// goroutine can block for ever.
 	{"src/os/signal/signal_unix.go", "\tfor {\n\t\tprocess(syscall.Signal(signal_recv()))\n\t}\n", "\tselect {}\n"},
-	// wasip1 has no process ids: syscall.Getpid is 3. Programs make ids that must
-	// differ between nodes of it, so the simulation passes one in the environment.
+	// wasip1 has no process ids: syscall.Getpid returns 3. Programs build unique ids from
+	// it, so the simulation passes each node a process id in the environment.
 	{
 		"src/os/exec.go", "func Getpid() int { return syscall.Getpid() }", `func Getpid() int {
 	pid := 0
@@ -37,10 +38,10 @@ var wasmEdits = []edit{
 	},
 }
 
-// overlay writes the file for -overlay that makes edits in the standard library
-// of the toolchain that builds the package in dir, below out. An edit whose text
-// is not in that library exactly once is left out. The environment is what
-// the build needs in addition to env.
+// overlay writes, below out, the file for -overlay that applies edits to the standard
+// library of the toolchain that builds the package in dir, and returns its path. An edit
+// whose old text does not occur exactly once is left out. env are environment variables
+// that the build needs in addition.
 func overlay(ctx context.Context, dir, out string, edits []edit) (path string, env []string, err error) {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return "", nil, err
@@ -71,11 +72,10 @@ func overlay(ctx context.Context, dir, out string, edits []edit) (path string, e
 	return path, env, os.WriteFile(path, list, 0o666)
 }
 
-// goRoot returns the root of the toolchain that builds the package in dir, or a single
-// file, which
-// its go.mod may choose. The go command refuses overlays of a toolchain that it
-// downloaded itself, because that is in its cache of modules: such a root is
-// given another name by a symbolic link.
+// goRoot returns the GOROOT of the toolchain that builds the package in dir, or a single
+// file; go.mod may choose it. The go command refuses overlays of a toolchain that it
+// downloaded itself, because that lies in its module cache. Such a toolchain is reached
+// through a symbolic link below out.
 func goRoot(ctx context.Context, dir, out string) (root string, env []string, err error) {
 	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOROOT", "GOMODCACHE")
 	cmd.Dir = dir
