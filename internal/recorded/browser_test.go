@@ -173,6 +173,65 @@ func TestCycleInBrowser(t *testing.T) {
 	clean(t, p)
 }
 
+// TestKafkaInBrowser follows key 51, message 51 and message 51 of key 9: each is another
+// thing than offset 51, a msg_id of 51 and each other.
+func TestKafkaInBrowser(t *testing.T) {
+	run, err := store.Create(t.TempDir(), &spec.Test{
+		Workload: "kafka", Nodes: []string{"n0", "n1"}, Load: spec.Load{Concurrency: 2}, Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send, poll := edn.Keyword("send"), edn.Keyword("poll")
+	for i, op := range []history.Op{
+		{Type: history.Invoke, F: "send", Value: []any{[]any{send, "51", int64(7)}}},
+		{Type: history.OK, F: "send", Value: []any{[]any{send, "51", []any{int64(0), int64(7)}}}},
+		{Type: history.Invoke, F: "send", Value: []any{[]any{send, "9", int64(51)}}},
+		{Type: history.OK, F: "send", Value: []any{[]any{send, "9", []any{int64(3), int64(51)}}}},
+		{Type: history.Invoke, F: "send", Value: []any{[]any{send, "8", int64(51)}}},
+		{Type: history.OK, F: "send", Value: []any{[]any{send, "8", []any{int64(51), int64(51)}}}},
+		{Type: history.Invoke, F: "poll", Value: []any{[]any{poll}}},
+		{Type: history.OK, F: "poll", Value: []any{[]any{poll, edn.Map{{Key: "9", Value: []any{[]any{int64(51), int64(2)}}}}}}},
+	} {
+		op.Time = time.Duration(i+1) * time.Millisecond
+		run.RecordOp(op)
+	}
+	for i, body := range []string{
+		`{"type":"send","key":"51","msg":7,"msg_id":1}`,
+		`{"type":"send","key":"9","msg":51,"msg_id":51}`,
+		`{"type":"send","key":"8","msg":51,"msg_id":3}`,
+		`{"type":"send_ok","offset":51,"in_reply_to":51}`,
+		`{"type":"poll","offsets":{"9":51,"8":51}}`,
+		`{"type":"poll_ok","msgs":{"9":[[51,2],[52,3]],"51":[[0,4]]}}`,
+		`{"type":"poll_ok","msgs":{"9":[[3,51],[51,4]],"8":[[1,2]]}}`,
+		`{"type":"commit_offsets","offsets":{"51":9}}`,
+		`{"type":"batch","sends":[{"key":"9","msg":1},{"key":"8","msg":51}],"commits":{"9":51}}`,
+		`{"type":"copy","log":[50,51]}`,
+	} {
+		m := journal.Message{ID: int64(i), Src: "n0", Dest: "n1", Body: json.RawMessage(body)}
+		at := time.Duration(i+1) * time.Millisecond
+		run.Record(journal.Event{Kind: journal.Send, Time: at, Message: m})
+		run.Record(journal.Event{Kind: journal.Recv, Time: at, Message: m})
+	}
+	if _, err := run.Finish(store.Complete, ""); err != nil {
+		t.Fatal(err)
+	}
+	path, _ := written(t, run.Dir)
+	p := open(t, path)
+	for _, c := range []struct{ follow, says string }{
+		{"key 51", "3 messages and 1 operations mention key 51"},
+		{"msg 51", "5 messages and 2 operations mention msg 51"},
+		{"key 9 msg 51", "3 messages and 1 operations mention key 9 msg 51"}, // the log of copy may be that of any key
+		{"51", "10 messages and 4 operations mention 51"},
+	} {
+		p.Text(`(e => { e.value = "` + c.follow + `"; e.dispatchEvent(new Event("change")); })(document.getElementById("value"))`)
+		if says := p.Text(`document.getElementById("says").textContent`); says != c.says {
+			t.Errorf("the page says %q, expected %q", says, c.says)
+		}
+	}
+	clean(t, p)
+}
+
 // TestSpeed measures the report of a run, whose directory $REPORT_RUN names: see docs/report.md.
 func TestSpeed(t *testing.T) {
 	dir := os.Getenv("REPORT_RUN")

@@ -32,7 +32,7 @@ func (j *Judged) page() *page.Run {
 		t = &spec.Test{Workload: o.Workload, Nodes: o.Nodes}
 		t.Availability, t.Concurrency = o.Availability, o.Concurrency
 	}
-	p.Nodes, p.Concurrency = t.Nodes, t.Concurrency
+	p.Nodes, p.Concurrency, p.Kafka = t.Nodes, t.Concurrency, j.kafka()
 	for _, r := range j.Rows(t) {
 		p.Rows = append(p.Rows, page.Row{Name: r.Name, Value: r.Value, Limit: r.Limit, State: r.State.String()})
 	}
@@ -120,15 +120,15 @@ func (j *Judged) finding(f *verdict.Finding) page.Finding {
 		}
 		e := page.Example{Text: text}
 		if i < len(f.Examples) {
-			e.Values, e.Operations = plainAll(f.Examples[i].About), f.Examples[i].Proof
+			e.Values, e.Operations = j.values(f.Examples[i].About), f.Examples[i].Proof
 		}
 		if i < len(proofs) {
-			e.Values, e.Cycle = about(proofs[i]), j.cycle(proofs[i], text)
+			e.Values, e.Cycle = j.about(proofs[i]), j.cycle(proofs[i], text)
 		}
 		out.Examples = append(out.Examples, e)
 	}
 	if len(f.Details) == 0 && (len(f.About) > 0 || len(f.Proof) > 0) { // the summary is the example
-		out.Examples = []page.Example{{Values: plainAll(f.About), Operations: f.Proof}}
+		out.Examples = []page.Example{{Values: j.values(f.About), Operations: f.Proof}}
 	}
 	return out
 }
@@ -158,8 +158,35 @@ func (j *Judged) proofs(kind string) []edn.Map {
 	return out
 }
 
-// about returns the key and the value of a proof.
-func about(proof edn.Map) []string {
+// about returns what the page follows of a proof: its value, or else its key; of kafka
+// the messages with their key.
+func (j *Judged) about(proof edn.Map) []string {
+	if j.kafka() {
+		key, ok := proof.Get(edn.Keyword("key"))
+		if !ok {
+			return nil
+		}
+		value, one := proof.Get(edn.Keyword("value"))
+		several, _ := proof.Get(edn.Keyword("values"))
+		var messages []any
+		switch list := several.(type) {
+		case []any:
+			messages = list
+		case edn.Set:
+			messages = list
+		}
+		if one {
+			messages = []any{value}
+		}
+		if len(messages) == 0 {
+			return j.values([]any{key})
+		}
+		var out []string
+		for _, m := range messages {
+			out = append(out, fmt.Sprintf("key %s msg %s", plain(key), plain(m)))
+		}
+		return out
+	}
 	for _, name := range []string{"value", "key"} {
 		if v, ok := proof.Get(edn.Keyword(name)); ok && v != nil {
 			return []string{plain(v)}
@@ -168,9 +195,17 @@ func about(proof edn.Map) []string {
 	return nil
 }
 
-func plainAll(values []any) (out []string) {
-	for _, v := range values {
-		out = append(out, plain(v))
+// kafka reports whether the run is one of kafka, whose findings are about keys.
+func (j *Judged) kafka() bool { return j.Question.Check.Workload == "kafka" }
+
+// values are what the page follows of what an example is about.
+func (j *Judged) values(about []any) (out []string) {
+	for _, v := range about {
+		text := plain(v)
+		if j.kafka() {
+			text = "key " + text
+		}
+		out = append(out, text)
 	}
 	return out
 }

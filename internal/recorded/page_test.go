@@ -3,6 +3,7 @@ package recorded
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"glomers/checkers/history"
@@ -27,6 +28,25 @@ func findings(t *testing.T, dir string) (*history.History, []page.Finding) {
 		t.Fatal(err)
 	}
 	return judged.Records.History, judged.page().Findings
+}
+
+// TestKafkaValues checks that the page follows messages of kafka with their keys.
+func TestKafkaValues(t *testing.T) {
+	_, found := findings(t, filepath.Join("..", "..", "testdata", "oracle", "kafka", "dupmsg"))
+	for _, f := range found {
+		if f.Kind != "duplicate" {
+			continue
+		}
+		for _, e := range f.Examples {
+			key, rest, ok := strings.Cut(strings.TrimPrefix(e.Text, "key "), ": message ")
+			message, _, cut := strings.Cut(rest, " is at the offsets")
+			if want := []string{"key " + strings.Trim(key, `"`) + " msg " + message}; !ok || !cut || !slices.Equal(e.Values, want) {
+				t.Errorf("the page follows %q for %q, expected %q", e.Values, e.Text, want)
+			}
+		}
+		return
+	}
+	t.Errorf("found %+v, expected a finding duplicate", found)
 }
 
 // TestExamplesLinked checks that every example of a finding, not only the first, names

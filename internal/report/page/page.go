@@ -22,6 +22,9 @@ var pageCSS string
 //go:embed assets/data.js
 var dataJS string
 
+//go:embed assets/kafka.js
+var kafkaJS string
+
 //go:embed assets/time.js
 var timeJS string
 
@@ -36,7 +39,7 @@ var mainJS string
 
 // script is the one script of the page. Its files share one scope.
 func script() string {
-	return "(()=>{\"use strict\";\n" + strings.Join([]string{dataJS, timeJS, plotsJS, diagramJS, mainJS}, "\n") + "})();\n"
+	return "(()=>{\"use strict\";\n" + strings.Join([]string{dataJS, kafkaJS, timeJS, plotsJS, diagramJS, mainJS}, "\n") + "})();\n"
 }
 
 func hash(text string) string {
@@ -117,6 +120,7 @@ type index struct {
 	Messages    int       `json:"messages"`
 	Operations  int       `json:"operations"`
 	Concurrency int       `json:"concurrency"`
+	Kafka       bool      `json:"kafka"`
 	End         float64   `json:"end"` // milliseconds
 }
 
@@ -124,7 +128,7 @@ type index struct {
 func encode(r *Run, m *messages, ops *operations, logs []nodeLog) (map[string]string, error) {
 	x := index{
 		Nodes: orEmpty(r.Nodes), Names: orEmpty(m.nodes.list), Kinds: orEmpty(m.kinds.list), Reasons: orEmpty(m.reasons.list), Functions: orEmpty(ops.fs.list),
-		Faults: ops.faults, Findings: r.Findings, Messages: len(m.flights), Operations: len(ops.list), Concurrency: r.Concurrency,
+		Faults: ops.faults, Findings: r.Findings, Messages: len(m.flights), Operations: len(ops.list), Concurrency: r.Concurrency, Kafka: r.Kafka,
 		End: ms(max(m.last, ops.last)),
 	}
 	x.Clients = make([]bool, len(x.Names))

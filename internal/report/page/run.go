@@ -28,6 +28,7 @@ type Run struct {
 	Logs fs.FS
 
 	Nodes       []string // ids, where they are known
+	Kafka       bool     // keys, messages and offsets are different things: Values are written "key 6 msg 3"
 	Concurrency int      // workers: worker w talks to node w modulo the nodes; 0 where it is not known
 }
 

@@ -113,8 +113,9 @@ class State {
 	mentioning(values) {
 		const { messages: m, operations: o } = this.records, about = new Set(), operations = new Set();
 		for (const value of values) {
-			mentions(this.texts.bodies, m.bodyAt, m.count, value, (i) => about.add(i));
-			mentions(this.texts.values, o.textAt, o.count, value, (i) => operations.add(i));
+			const { needle, names } = search(value, this.records.kafka);
+			mentions(this.texts.bodies, m.bodyAt, m.count, needle, (i) => names(this.texts.body(i)) && about.add(i));
+			mentions(this.texts.values, o.textAt, o.count, needle, (i) => names(this.texts.invoked(i) + " " + this.texts.answered(i)) && operations.add(i));
 		}
 		return { about, operations: [...operations] };
 	}
@@ -122,9 +123,12 @@ class State {
 	// updates are the operations, of some, that were invoked with one of the values.
 	updates(operations, values) {
 		return operations.slice(0, 10000).filter((i) => {
-			const text = new TextEncoder().encode(this.texts.invoked(i));
+			const invoked = this.texts.invoked(i), bytes = new TextEncoder().encode(invoked);
 			let is = false;
-			for (const v of values) mentions(text, [0], 1, v, () => (is = true));
+			for (const v of values) {
+				const { needle, names } = search(v, this.records.kafka);
+				mentions(bytes, [0], 1, needle, () => (is ||= names(invoked)));
+			}
 			return is;
 		}).slice(0, 50);
 	}
@@ -180,7 +184,7 @@ class Controls {
 		const kinds = [...records.kinds].sort(), used = state.diagram.labels.filter((l) => l !== "clients");
 		this.node = this.choice("node", "node", used, (v) => state.filter({ node: v }));
 		this.kind = this.choice("kind", "type", kinds, (v) => state.filter({ kind: v === "" ? undefined : v }));
-		this.value = el("input", { id: "value", placeholder: "such as 17" });
+		this.value = el("input", { id: "value", placeholder: records.kafka ? "such as key 6 msg 3" : "such as 17" });
 		this.value.addEventListener("change", () => this.follow(this.value.value.trim()));
 		this.toggles = {
 			lost: this.toggle("lost only", "show lost messages only", "lost"), servers: this.toggle("servers only", "leave out messages from and to clients", "servers"),
