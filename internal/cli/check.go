@@ -12,8 +12,8 @@ import (
 	"glomers/internal/store"
 )
 
-// checkFlags are the flags of check: what the run does not say, or what is asked of
-// it instead.
+// checkFlags are the flags of check: options that the recorded run does not have, or
+// that replace those it was recorded with.
 type checkFlags struct {
 	workload             string
 	availability         *float64
@@ -82,7 +82,7 @@ func (a *app) checkRun(path string, f *checkFlags) error {
 	return verdictError(judged.Verdict)
 }
 
-// apply sets the options that the user gave, and notes that he did.
+// apply sets the options that the user gave, and records in from that they are the user's.
 func (f *checkFlags) apply(o *checkers.Options, from *recorded.Sources) {
 	if f.workload != "" {
 		o.Workload, from.Workload = f.workload, "--workload"

@@ -1,5 +1,5 @@
-// Package cli is the command line: flags, terminal, hints and exit codes. All
-// else that the project does is done by packages that print nothing.
+// Package cli is the command line: flags, terminal output, hints and exit codes. The
+// work itself is done by packages that print nothing.
 package cli
 
 import (
@@ -35,7 +35,7 @@ var errFailed = errors.New("the test failed")
 // errUnknown ends a command whose verdict, already printed, is unknown.
 var errUnknown = errors.New("the verdict is unknown")
 
-// app is one call of the command.
+// app is one invocation of the command.
 type app struct {
 	out, err *terminal
 	words    []string  // the command line, without the command's own name
@@ -65,8 +65,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 }
 
 // interruptible runs a command under a context that the first signal cancels, so that
-// the command can end its nodes and keep what it has. The second signal ends the
-// process at once. Commands that need no such care end with the first.
+// the command can stop its nodes and keep its results so far. The second signal ends the
+// process at once, as the first one does for commands that are not interruptible.
 func interruptible(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -121,7 +121,7 @@ func (a *app) report(err error) int {
 		return exitError
 	}
 	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted") // whatever was under way, such as a build
+		err = errors.New("interrupted") // rather than how that ended a build, say
 	}
 	a.err.printf("%s %v\n", a.err.bad("error:"), err)
 	var build *solution.BuildError
@@ -153,7 +153,7 @@ func (a *app) report(err error) int {
 	return exitError
 }
 
-// buildHint says what to do about a build that failed for want of a module.
+// buildHint says what to do about a build that failed because a module is missing.
 func buildHint(e *solution.BuildError) string {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(e.Output, w) })
@@ -169,7 +169,7 @@ func buildHint(e *solution.BuildError) string {
 
 func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
-// dashes are what editors and web pages make of a hyphen.
+// dashes are the characters that editors and web pages replace a hyphen with.
 var dashes = map[rune]string{
 	'‐': "a Unicode hyphen (U+2010)", '‑': "a non-breaking hyphen (U+2011)", '‒': "a figure dash (U+2012)",
 	'–': "an en dash (U+2013)", '—': "an em dash (U+2014)", '―': "a horizontal bar (U+2015)", '−': "a minus sign (U+2212)",

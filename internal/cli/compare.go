@@ -131,8 +131,8 @@ func (a *app) compareDesigns(ctx context.Context, stage stages.Stage, others []s
 	return os.WriteFile(path, page, 0o666)
 }
 
-// measureAll measures the designs, some at a time, and returns them in their order
-// with the name of the latency that was measured.
+// measureAll measures the designs, f.jobs at a time, and returns a row for each, in
+// their order, and the name of the latency that was measured.
 func (a *app) measureAll(ctx context.Context, stage stages.Stage, designs []compare.Design, f compareFlags) ([]compare.Row, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -175,7 +175,7 @@ func (a *app) measureAll(ctx context.Context, stage stages.Stage, designs []comp
 	return rows, latency, failed
 }
 
-// measuring is the work on one design.
+// measuring is the measurement of one design.
 type measuring struct {
 	app     *app
 	stage   *stages.Stage
@@ -199,7 +199,7 @@ func (m *measuring) design(ctx context.Context, d compare.Design) error {
 		{&m.row.Hard, []string{"--hard"}, m.flags.hardSeeds},
 	} {
 		if run.trial == &m.row.Partition && m.stage.Nodes() == 1 {
-			continue // nothing to cut
+			continue // no links that a partition could cut
 		}
 		for n := range run.seeds {
 			v, err := m.run(ctx, d, run.words, m.flags.seed+n)
@@ -272,7 +272,7 @@ func (m *measuring) run(ctx context.Context, d compare.Design, words []string, s
 	return v, err
 }
 
-// prepareQuietly builds a target without saying so.
+// prepareQuietly builds a target without printing that it does.
 func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subject, error) {
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {

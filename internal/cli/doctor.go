@@ -15,7 +15,7 @@ import (
 	"glomers/internal/solution"
 )
 
-// doctor says what is there, and what to do about what is not.
+// doctor reports what this machine has of what glomers can use, and how to get the rest.
 func (a *app) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [PATH]",
@@ -49,7 +49,7 @@ func (a *app) doctor() *cobra.Command {
 	}
 }
 
-// condition is something that the doctor looked at.
+// condition is one thing that the doctor examined.
 type condition struct {
 	ok     bool
 	what   string
@@ -57,7 +57,7 @@ type condition struct {
 	remedy string
 }
 
-// examine looks at everything, for a package in dir.
+// examine returns all conditions, those of Go for the package in dir.
 func (a *app) examine(ctx context.Context, dir string) []condition {
 	version := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOROOT")
 	version.Dir = dir
@@ -81,7 +81,7 @@ func (a *app) examine(ctx context.Context, dir string) []condition {
 	return append(all, a.surroundings()...)
 }
 
-// examineNative looks at native simulation of a package in dir.
+// examineNative reports whether the package in dir can be simulated natively.
 func (a *app) examineNative(ctx context.Context, name, dir string, race bool) condition {
 	err := a.examineAgain(ctx, dir, race)
 	var unavailable *solution.UnavailableError
@@ -98,8 +98,8 @@ func (a *app) examineNative(ctx context.Context, name, dir string, race bool) co
 	return condition{false, name, "not available: " + err.Error(), ""}
 }
 
-// examineAgain looks for native simulation. A self-test that failed is run again:
-// what it lacked may be there now.
+// examineAgain checks native simulation, repeating a self-test that failed before: its
+// cause may be gone.
 func (a *app) examineAgain(ctx context.Context, dir string, race bool) error {
 	_, err := a.nativeToolchain(ctx, dir, race)
 	var failed *selfTestError
@@ -118,7 +118,7 @@ func firstLine(text string) string {
 	return line
 }
 
-// surroundings looks at what has nothing to do with Go.
+// surroundings returns the conditions that have nothing to do with Go.
 func (a *app) surroundings() []condition {
 	var all []condition
 	if path, err := realMaelstrom(); err == nil {

@@ -18,8 +18,9 @@ const (
 	mostArrows = 150
 )
 
-// drawRun draws the messages of a run that mention what the subject is about, or
-// all if there is nothing, and who talked to whom. An empty path is no picture.
+// drawRun writes two drawings of a run: to diagram the messages that mention the values
+// of the subject, or all of them if it has none, and to traffic who talked to whom. A
+// drawing with an empty path is left out.
 func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) error {
 	if diagram == "" && traffic == "" {
 		return nil

@@ -25,8 +25,8 @@ import (
 	"glomers/internal/verdict"
 )
 
-// The values of --engine. A test that is recorded has one of the last four; in runs
-// of older versions sim stands for wasm.
+// The values of --engine. A recorded test has one of the last four; in runs recorded by
+// older versions sim means wasm.
 const (
 	engineSim       = "sim" // the better one of the next two that is available
 	engineNative    = "native"
@@ -42,8 +42,9 @@ func simulates(engine string) bool {
 	return engine == engineSim || engine == engineNative || engine == engineWasm
 }
 
-// wanted returns the engine that the flags ask for, engineSim if that is to be
-// found out: a target that can be simulated is, unless the user wants otherwise.
+// wanted returns the engine that the flags ask for. A target that can be simulated is,
+// unless the user chose otherwise: then the result is engineSim, and chooseEngine finds
+// out which of the two.
 func (t target) wanted(f *testFlags) (string, error) {
 	switch {
 	case f.Race && (t.bin != "" || t.wasm != ""):
@@ -93,12 +94,11 @@ func (a *app) chooseEngine(ctx context.Context, t target, f *testFlags) (string,
 	return engineWasm, nil
 }
 
-// engineVariable names the environment variable that says what --engine sim is.
+// engineVariable is the environment variable that chooses the engine for --engine sim.
 const engineVariable = "GLOMERS_ENGINE"
 
-// nameEngine puts the engine that was chosen into the words of the command, so that
-// the command repeats a run elsewhere as well: the engines that simulate have
-// different schedules.
+// nameEngine adds the engine that was chosen to the words of the command, so that the
+// command repeats the run on any machine: native and wasm have different schedules.
 func (a *app) nameEngine(t target, f *testFlags, engine string) {
 	if t.dir != "" && simulates(engine) && f.Engine != engine {
 		a.words = withFlag(a.words, "engine", engine)
@@ -107,10 +107,10 @@ func (a *app) nameEngine(t target, f *testFlags, engine string) {
 
 // subject is a target that is ready to run, any number of times.
 type subject struct {
-	bin     string  // for the engines that run executables,
-	program program // and for the simulation
+	bin     string  // for the engines that run executables
+	program program // for the engines that simulate
 	sum     string  // see spec.Host.Program
-	trace   bool    // nodes tell in their logs where goroutines give way
+	trace   bool    // nodes log where goroutines give way
 }
 
 // program is what simulated nodes run.
@@ -174,8 +174,8 @@ func (s *subject) close() {
 // loadProgram compiles a target for the simulation, or finds it compiled in the
 // cache.
 func (a *app) loadProgram(ctx context.Context, t target, h spec.Host, dir string) (*subject, error) {
-	// Much is allocated and little of it stays; and compiled WebAssembly makes the
-	// collector wait. Let it run less often.
+	// A run allocates much and retains little, and compiled WebAssembly makes the garbage
+	// collector wait. So let it run less often.
 	debug.SetGCPercent(400)
 	if h.Engine == engineNative {
 		return a.loadNative(ctx, t, h)
@@ -196,8 +196,8 @@ func (a *app) loadProgram(ctx context.Context, t target, h spec.Host, dir string
 	return &subject{program: program, sum: sum}, err
 }
 
-// cacheDir is where compiled solutions are kept: $GLOMERS_CACHE, or the user's
-// directory for caches, or, if neither can be used, the given one.
+// cacheDir returns where compiled solutions are kept: $GLOMERS_CACHE, or below the user's
+// cache directory, or otherwise if neither can be used.
 func cacheDir(otherwise string) string {
 	dir := os.Getenv("GLOMERS_CACHE")
 	if dir == "" {
@@ -219,7 +219,7 @@ type nodeFiles interface {
 	NodeFile(node, path string) (io.WriteCloser, error)
 }
 
-// engine returns the maker of the engine for one run of a test.
+// engine returns a function that makes the engine for one run of a test.
 func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStderr bool) verdict.Engine {
 	var stderr func(node, line string)
 	if logStderr {
@@ -236,7 +236,7 @@ func (s *subject) engine(h spec.Host, files nodeFiles, log *slog.Logger, logStde
 	}
 }
 
-// noFiles throws away what nodes leave behind.
+// noFiles discards what nodes leave behind.
 type noFiles struct{}
 
 type nowhere struct{ io.Writer }
@@ -246,12 +246,12 @@ func (nowhere) Close() error { return nil }
 func (noFiles) NodeLog(string) (io.WriteCloser, error)          { return nowhere{io.Discard}, nil }
 func (noFiles) NodeFile(string, string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }
 
-// repeat is the command line that gives the same run again.
+// repeat returns the command line that repeats a run.
 func repeat(words []string, seed uint64) string {
 	return commandLine(withFlag(words, "seed", strconv.FormatUint(seed, 10)))
 }
 
-// commandLine is a command line of glomers for a shell.
+// commandLine returns a command line of glomers, quoted for a shell.
 func commandLine(words []string) string {
 	quoted := []string{"glomers"}
 	for _, word := range words {

@@ -89,7 +89,7 @@ type simulation struct {
 	stage   *stages.Stage
 	tests   []trial.Test
 	subject *subject
-	hard    bool // the stage's hard mode as it is, without options that change it
+	hard    bool // the stage's hard mode with its own options only
 }
 
 func (s *simulation) close() { s.subject.close() }
@@ -129,10 +129,11 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 	return s, nil
 }
 
-// quiet is the run log of runs that are not kept.
+// quiet discards the run log, for runs that are not kept.
 var quiet = slog.New(slog.DiscardHandler)
 
-// figures are the limited ones of a stage, and those that every stage has.
+// figures returns a function that takes from a result the figures that the stage limits,
+// and those that every stage has.
 func figures(stage *stages.Stage) func(*checkers.Results) []trial.Figure {
 	return func(r *checkers.Results) []trial.Figure {
 		var out []trial.Figure
@@ -200,8 +201,8 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, e ex
 	return nil
 }
 
-// reportExploration prints what became of the seeds, and adds those of hard mode to
-// what the store knows of the program.
+// reportExploration prints the outcomes of the seeds, and adds those in hard mode to the
+// store's record of the program.
 func (a *app) reportExploration(x *trial.Exploration, o output) error {
 	words := x.Command
 	if o.store != defaultStore {
@@ -243,19 +244,19 @@ type details struct {
 	Missing  []trial.Range        `json:"missing,omitempty"`
 	Failures []trial.Failure      `json:"failures"`
 	Figures  []trial.Distribution `json:"figures"`
-	Known    *store.HardMode      `json:"hard-mode,omitempty"` // of this program, in all
+	Known    *store.HardMode      `json:"hard-mode,omitempty"` // the store's record of this program, over all explorations
 }
 
 func newDetails(s trial.Summary, missing []trial.Range, known *store.HardMode) details {
 	return details{s.Runs, s.Passed, len(missing) > 0, missing, append([]trial.Failure{}, s.Failures...), append([]trial.Distribution{}, s.Figures...), known}
 }
 
-// variation is what explore varies of a stage's tests: all that the user did not set.
-// The cost of a message goes from half of the usual one to ten times it; in the stages
-// that limit latencies to four times it, since a design with a hub, whose load is that
-// of all nodes together, is to stay within its means. The latency is never longer than
-// the stage's, which the limits are for. Goroutines give way only where the engine can
-// make them.
+// variation returns what explore varies in a stage's tests: all that the user did not
+// set. The cost of a message is drawn between half and ten times the default. In stages
+// that limit latencies it is at most four times the default, so that a design with a
+// hub, which handles the messages of all nodes, is not overloaded. The latency is at most
+// the stage's, for which the limits are meant. Goroutines give way only with an engine
+// that can make them.
 func variation(stage *stages.Stage, engine string, set func(string) bool) trial.Variation {
 	v := trial.Variation{LeastCPUCost: spec.Duration(defaultCPUCost / 2), MostCPUCost: spec.Duration(10 * defaultCPUCost), LeastLatency: 0.8}
 	if len(stage.Criteria) > 0 {
@@ -342,7 +343,7 @@ func (a *app) testWords() []string {
 	return words
 }
 
-// repeatOutcome is the command that runs a seed again and keeps the run.
+// repeatOutcome returns the command that runs a seed again and keeps the run.
 func repeatOutcome(words []string, o *trial.Outcome) string {
 	for _, option := range o.Options {
 		words = withFlag(words, option.Name, option.Value)

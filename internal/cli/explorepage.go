@@ -70,8 +70,8 @@ func keptReport(root, workload, program, command string) string {
 	return ""
 }
 
-// leavePage writes the page of an exploration into the store, and says where it is.
-// What cannot be written there is not worth losing the outcome of the seeds.
+// leavePage writes the page of an exploration into the store, and says where it is. If it
+// cannot be written that is only a warning: the outcomes of the seeds are still valid.
 func (a *app) leavePage(page *picture.Exploration, root string) {
 	dir, err := writeExploration(page, root, time.Now())
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"glomers/stages"
 )
 
-// realMaelstrom finds the executable of the real Maelstrom, which is not this
-// command under that name.
+// realMaelstrom finds the executable of the real Maelstrom. A file of that name which is
+// this command itself does not count.
 func realMaelstrom() (string, error) {
 	const install = "install it from https://github.com/jepsen-io/maelstrom (it needs a JVM) and put its directory on PATH or its path into $MAELSTROM"
 	if path := os.Getenv("MAELSTROM"); path != "" {
@@ -59,7 +59,7 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(o.store, "maelstrom") // it makes a store of its own there
+	dir := filepath.Join(o.store, "maelstrom") // Maelstrom makes its own store there
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func (a *app) runMaelstrom(ctx context.Context, o output, t *spec.Test, bin stri
 	return v, nil
 }
 
-// runForeign runs the real Maelstrom in dir. What it prints, some fifty thousand
-// lines with a JVM's log, goes to a file.
+// runForeign runs the real Maelstrom in dir. Its output, some fifty thousand lines of log,
+// goes to a file.
 func (a *app) runForeign(ctx context.Context, cmd *exec.Cmd, dir string, t spec.Test) error {
 	log := filepath.Join(dir, "output.log")
 	out, err := os.Create(log)
@@ -129,7 +129,7 @@ func (a *app) runForeign(ctx context.Context, cmd *exec.Cmd, dir string, t spec.
 	return nil
 }
 
-// waitWithClock waits for a result and shows the time that it takes, on a terminal.
+// waitWithClock waits for a result, on a terminal with a display of the elapsed time.
 func (a *app) waitWithClock(done <-chan error) error {
 	bar := newProgress(a.err)
 	defer bar.finish()
@@ -156,8 +156,8 @@ func lastLines(path string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// refuseForMaelstrom reports options that the real Maelstrom does not have: without
-// them the test would be another one than was asked for.
+// refuseForMaelstrom returns an error for an option that the real Maelstrom does not have:
+// ignoring it would run another test than the user asked for.
 func refuseForMaelstrom(changed func(string) bool) error {
 	for _, name := range []string{"seed", "recovery", "cpu-cost", "yields", "node-memory"} {
 		if changed(name) {
@@ -218,8 +218,8 @@ func readResults(path string) (edn.Map, error) {
 	return m, nil
 }
 
-// netOf takes the message counts from Maelstrom's results: its journal is in a
-// format of its own.
+// netOf takes the network statistics from Maelstrom's results, which saves reading its
+// journal.
 func netOf(results edn.Map) *journal.Stats {
 	v, _ := results.Get(edn.Keyword("net"))
 	net, ok := v.(edn.Map)

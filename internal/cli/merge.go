@@ -27,8 +27,8 @@ func mergeArgs(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// mergeExplorations reports what became of the seeds in several files as if they had
-// been run at once.
+// mergeExplorations reports the outcomes of the seeds in several files as those of one
+// exploration.
 func (a *app) mergeExplorations(f *testFlags, files []string) error {
 	var parts []trial.Part
 	for _, name := range files {

@@ -70,13 +70,13 @@ func (a *app) nativeToolchain(ctx context.Context, dir string, race bool) (*solu
 	return toolchain, nil
 }
 
-// What the file with the result of a self-test says.
+// The content of the file with the result of a self-test.
 const (
 	selfTestPassed = "passed"
 	selfTestFailed = "failed: " // and the reason
 )
 
-// selfTestResult is the file with the result of the self-test of a toolchain.
+// selfTestResult returns the path of the file with the result of a toolchain's self-test.
 func selfTestResult(dir string, toolchain *solution.NativeToolchain, race bool) string {
 	name := "selftest-" + toolchain.ID + "-" + selftest.ID
 	if race {
@@ -85,8 +85,8 @@ func selfTestResult(dir string, toolchain *solution.NativeToolchain, race bool) 
 	return filepath.Join(dir, name)
 }
 
-// selfTest tests a toolchain, keeps the result in a file and returns it. Where
-// several commands begin at the same time, one of them does it for all.
+// selfTest tests a toolchain, keeps the result in a file and returns it. If several
+// commands begin at the same time, only one of them runs the test.
 func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain, result string, race bool) ([]byte, error) {
 	unlock, err := lockedfile.MutexAt(result + ".lock").Lock()
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 type testFlags struct {
 	spec.Test
 
-	// What the description has in another form.
+	// Flags that the description of the test has in another form.
 	nodeCount   int
 	node        []string
 	nodes       string
@@ -37,7 +37,7 @@ type testFlags struct {
 	output
 }
 
-// output says where a test is kept and what is printed of it.
+// output says where a run is kept and what is printed about it.
 type output struct {
 	store       string
 	json        bool
@@ -47,15 +47,15 @@ type output struct {
 	loggingJSON bool
 }
 
-// shaping are the options that make a run another test than the challenge's.
-// The others only say what to run and how to report it.
+// shaping lists the options that change a test, so that it no longer is the challenge's.
+// The other options only say what to run and how to report it.
 var shaping = []string{
 	"availability", "consistency-models", "key-count", "latency", "latency-dist", "max-txn-length", "max-writes-per-key",
 	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "yields", "node-memory", "hard",
 }
 
-// defaultCPUCost is about what a small Go node needs for a message on a common
-// machine, with all that the system does for it.
+// defaultCPUCost is about how much CPU time a small Go node needs for a message on a
+// common machine, including the system's share.
 const defaultCPUCost = 50 * time.Microsecond
 
 // defaultStore is where runs are kept.

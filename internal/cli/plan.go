@@ -95,9 +95,9 @@ func referenceDir(s stages.Stage) (string, error) {
 	}
 }
 
-// raceYields is the usual --yields of a test with the race detector. Goroutines that
-// come one after the other do not race: reading a message comes after writing the
-// answer to the one before.
+// raceYields is the default of --yields with --race. A race is found only between
+// goroutines that overlap. If none gave way, each message would be read after the answer
+// to the one before was written, and that order hides races.
 const raceYields = 0.1
 
 // plan turns the flags into the tests that they describe: for a stage all its runs,
@@ -160,8 +160,8 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, f *testFlags, t targ
 	return plan, nil
 }
 
-// reshaped reports whether options, other than the given ones, make the runs another
-// test than the stage's own.
+// reshaped reports whether the user gave any option, other than those listed, that
+// changes the tests of the stage.
 func reshaped(cmd *cobra.Command, but ...string) bool {
 	return slices.ContainsFunc(shaping, func(name string) bool { return cmd.Flags().Changed(name) && !slices.Contains(but, name) })
 }
@@ -180,12 +180,12 @@ func checkFaults(faults []string, engine string) error {
 	return nil
 }
 
-// conditions says in a line under what a test runs.
+// conditions summarizes the options of a test in a line.
 func conditions(t *spec.Test) string {
 	return verdict.Config(t).String() + ", engine " + t.Engine
 }
 
-// needSim reports a test that a command can do with simulated nodes only.
+// needSim returns an error unless all tests have simulated nodes, which a command needs.
 func needSim(cmd *cobra.Command, plan []spec.Test) error {
 	if engine := plan[0].Engine; !simulates(engine) {
 		return fmt.Errorf("%s needs simulated nodes, and the engine is %s: give it a Go package, or a module for wasip1 with --wasm", strings.TrimSpace(cmd.CommandPath()), engine)

@@ -100,8 +100,8 @@ func (a *app) replay() *cobra.Command {
 	return cmd
 }
 
-// repeatRun runs a recorded run again, in a store that is thrown away, and
-// compares the records. If goroutines gave way in it, it returns by node what they did.
+// repeatRun runs a recorded run again, in a temporary store, and compares the records. If
+// goroutines gave way in it, it returns what they did, by node.
 func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) (map[string][]trace.Step, error) {
 	t := *r.Test
 	scratch, err := os.MkdirTemp("", "glomers-")
@@ -235,8 +235,8 @@ func (a *app) printTrace(r *recorded.Run, subject trace.Subject, first, last int
 	return nil
 }
 
-// printSwitches tells where goroutines gave way, and what others did before they went
-// on: the first lines, those that have to do with the subject.
+// printSwitches prints where goroutines gave way and what others did before they
+// continued: only what concerns the subject, and at most so many lines.
 func (a *app) printSwitches(r *recorded.Run, steps map[string][]trace.Step, subject trace.Subject, most int) error {
 	if steps == nil {
 		return nil

@@ -85,7 +85,7 @@ func reportTo(w io.Writer, dir string) error {
 	return judged.WritePage(w)
 }
 
-// programs are what the button can run.
+// programs are the programs that the page of a stage offers to run.
 type programs struct {
 	listed map[string][]web.Program       // by stage
 	words  map[string]map[string][]string // by stage and program: what follows glomers test STAGE
@@ -162,7 +162,7 @@ type stageRunner struct {
 	store string
 }
 
-// follower is told how the runs of a command go.
+// follower observes the runs of a command.
 type follower struct {
 	began    func(dir string) // a run that is kept there
 	progress func(runner.Progress)

@@ -90,7 +90,7 @@ func shrunkWords(words []string, s trial.Shrunk) []string {
 	// The nemesis is always named: a stage may have a further run with faults.
 	words = withFlag(words, "nemesis", strings.Join(s.Test.Nemesis, ","))
 	for _, o := range s.Options {
-		if o.Name == "nodes" || o.Name == "node-count" { // in place of all that names nodes
+		if o.Name == "nodes" || o.Name == "node-count" { // replaces every option that names nodes
 			for _, flag := range []string{"node", "nodes", "nodes-file", "node-count"} {
 				words = withoutFlag(words, flag)
 			}
@@ -101,7 +101,7 @@ func shrunkWords(words []string, s trial.Shrunk) []string {
 	return words
 }
 
-// interrupted replaces the error of a context that ended by words for people.
+// interrupted replaces the error of a cancelled context by one in plain words.
 func interrupted(err error) error {
 	if runner.IsInterrupt(err) {
 		return errors.New("interrupted")

@@ -16,8 +16,8 @@ import (
 	"glomers/internal/verdict"
 )
 
-// speaksUnicode reports whether the locale has characters beyond ASCII. Windows has no
-// such variables, and its terminals do.
+// speaksUnicode reports whether the locale allows characters beyond ASCII. Windows has no
+// variables for the locale, but its terminals show such characters.
 func speaksUnicode() bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if value := os.Getenv(name); value != "" {
@@ -28,8 +28,8 @@ func speaksUnicode() bool {
 	return runtime.GOOS == "windows"
 }
 
-// size returns the columns and lines of a terminal, those of the smallest usual one
-// where it does not tell.
+// size returns the columns and lines of a terminal. Where they are unknown it assumes the
+// smallest usual size.
 func (t *terminal) size() (columns, lines int) {
 	if t.columns > 0 {
 		return t.columns, t.lines
@@ -68,17 +68,18 @@ func spark(values []float64) string {
 	return b.String()
 }
 
-// course is how the latency went over a run, in slices of equal length.
+// course is the latency over the time of a run, in slices of equal length.
 type course struct {
 	slice    time.Duration
 	slowest  []float64 // ms, of the operations that succeeded in each slice; negative for none
-	faulty   []bool    // whether a fault was in force in some part of it
-	low      float64   // the least and the most of the above
-	high     float64
-	disturbs bool // a fault was ever in force
+	faulty   []bool    // whether a fault was in force during some part of each slice
+	low      float64   // the lowest of slowest, ms
+	high     float64   // the highest of slowest, ms
+	disturbs bool      // a fault was ever in force
 }
 
-// courseOf divides a history into so many slices; nil if nothing succeeded in it.
+// courseOf divides a history into the given number of slices. It returns nil if nothing
+// succeeded.
 func courseOf(h *history.History, slices int) *course {
 	var end time.Duration
 	for i := range h.Ops {
@@ -143,7 +144,8 @@ func withFault(inForce []string, f string) []string {
 	return inForce
 }
 
-// courseRows show the course of a run where the terminal can.
+// courseRows returns the rows that draw the course of a run; none on a terminal that
+// cannot show them.
 func (t *terminal) courseRows(h *history.History) []verdict.Row {
 	columns, _ := t.size()
 	if !t.tty || !t.unicode || h == nil || columns < 80 {
@@ -165,7 +167,7 @@ func (t *terminal) courseRows(h *history.History) []verdict.Row {
 	return rows
 }
 
-// fitting joins the parts that fit so many columns: each that does not is left out.
+// fitting joins parts, leaving out each one that no longer fits into the columns.
 func fitting(columns int, parts ...string) string {
 	text := ""
 	for _, part := range parts {

@@ -19,13 +19,13 @@ import (
 	"glomers/internal/runner"
 )
 
-// terminal is a stream that people or programs read. Colours appear only where
-// it is a terminal, and not if NO_COLOR is set.
+// terminal is an output stream, which may be a terminal or not. Colours appear only if it
+// is one, and NO_COLOR is not set.
 type terminal struct {
 	w       io.Writer
 	tty     bool
 	color   bool
-	unicode bool // it shows characters beyond ASCII
+	unicode bool // it can show characters beyond ASCII
 	mu      sync.Mutex
 
 	columns, lines int // 0 to ask the terminal
@@ -41,13 +41,12 @@ func newTerminal(w io.Writer) *terminal {
 	return t
 }
 
-// styled is a text that is safe to print: what came from elsewhere was made printable,
-// and escape sequences in it are our own.
+// styled is a text that is safe to print: all foreign text in it has been made printable,
+// and its escape sequences are our own.
 type styled string
 
-// printf prints a text. Nothing among the arguments reaches the terminal raw, since a
-// node, a compiler or a recorded run may have had a part in it: only styled texts may
-// hold escape sequences.
+// printf prints a text. Arguments are made printable first, since they may come from a
+// node, a compiler or a recorded run; only styled texts may have escape sequences.
 func (t *terminal) printf(format string, args ...any) {
 	safe := make([]any, len(args))
 	for i, arg := range args {
@@ -97,7 +96,7 @@ func (t *terminal) warn(s any) styled { return t.style(text.Colors{text.FgYellow
 func (t *terminal) bold(s any) styled { return t.style(text.Colors{text.Bold}, s) }
 func (t *terminal) dim(s any) styled  { return t.style(text.Colors{text.Faint}, s) }
 
-// progress shows how far a run is: a bar on a terminal, otherwise a line for
+// progress shows the progress of a run: on a terminal as a bar, otherwise as a line for
 // each phase.
 type progress struct {
 	t     *terminal
@@ -134,7 +133,7 @@ func (p *progress) update(r runner.Progress) {
 			progressbar.OptionClearOnFinish())
 	}
 	perOperation, storm := r.Storm()
-	if storm && !p.t.tty && r.Messages >= 2*p.storm { // seldom enough for a log
+	if storm && !p.t.tty && r.Messages >= 2*p.storm { // rarely enough for a log
 		p.storm = r.Messages
 		p.t.printf("%d messages between servers an operation so far\n", perOperation)
 	}
@@ -142,7 +141,7 @@ func (p *progress) update(r runner.Progress) {
 		return
 	}
 	columns, _ := p.t.size()
-	text := p.line(r, columns-barWidth-12) // a line that is too long for the terminal would be repeated again and again
+	text := p.line(r, columns-barWidth-12) // a line that wraps could not be overwritten, so each update would add another
 	p.bar.Describe(text)
 	if r.Total > 0 {
 		p.bar.Set64(min(int64(r.Elapsed), int64(r.Total)-1))
@@ -160,7 +159,7 @@ func (t *terminal) barTheme() progressbar.Theme {
 	return progressbar.ThemeASCII
 }
 
-// line says in so many columns how a run goes: what matters more comes first.
+// line describes the state of a run in at most so many columns, the most important first.
 func (p *progress) line(r runner.Progress, columns int) string {
 	if r.Phase == runner.Running && r.Rate > 0 {
 		p.latencies = append(p.latencies, r.Latency.Seconds())
@@ -187,7 +186,7 @@ func (p *progress) line(r runner.Progress, columns int) string {
 		trend)
 }
 
-// clock shows the time that something takes; nothing where there is no terminal.
+// clock shows on a terminal how long something has taken so far.
 func (p *progress) clock(what string, elapsed time.Duration) {
 	if !p.t.tty {
 		return
@@ -199,8 +198,8 @@ func (p *progress) clock(what string, elapsed time.Duration) {
 	p.bar.Describe(fmt.Sprintf("%s %v", what, elapsed.Round(time.Second)))
 }
 
-// reading shows how far a long history is read; without a terminal, a line for every
-// million operations.
+// reading shows how much of a long history has been read: on a terminal as a bar,
+// otherwise as a line for every million operations.
 func (p *progress) reading(h history.Progress) {
 	const line = 1_000_000
 	if h.Operations < line/10 {
@@ -228,8 +227,8 @@ func (p *progress) finish() {
 	}
 }
 
-// counter shows how many runs of many are done: a bar on a terminal, otherwise a
-// line now and then.
+// counter shows how many of many runs are done: on a terminal as a bar, otherwise as a
+// line from time to time.
 type counter struct {
 	t           *terminal
 	bar         *progressbar.ProgressBar
@@ -269,7 +268,7 @@ func (c *counter) finish() {
 	}
 }
 
-// terminalWriter writes to a terminal what nodes may have a part in.
+// terminalWriter writes to a terminal text that may come from nodes, made printable.
 type terminalWriter struct{ t *terminal }
 
 func (w terminalWriter) Write(p []byte) (int, error) {

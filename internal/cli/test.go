@@ -22,7 +22,7 @@ import (
 	"glomers/stages"
 )
 
-// maelstrom is the command that stands in for Maelstrom's.
+// maelstrom is the command that takes the place of Maelstrom's.
 func (a *app) maelstrom() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "maelstrom",
@@ -117,9 +117,9 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		}
 		for _, test := range plan {
 			test.Program = subject.sum
-			test.Seed += uint64(count) // after the largest seed comes 0
+			test.Seed += uint64(count) // wraps to 0 after the largest seed
 			test.Command = repeat(a.words, test.Seed)
-			if test.Engine == engineMaelstrom { // it takes no seed
+			if test.Engine == engineMaelstrom { // which has no option for a seed
 				test.Seed, test.Command = 0, commandLine(a.words)
 			}
 			verdict, err := a.runOne(cmd.Context(), f.output, &test, subject, stage, tally)
@@ -156,7 +156,7 @@ func (a *app) runOne(ctx context.Context, o output, t *spec.Test, s *subject, st
 	if err != nil {
 		return nil, a.aborted(err, run, t.Command)
 	}
-	records.Racy = store.RacyNodes(run.Dir) // of any engine
+	records.Racy = store.RacyNodes(run.Dir) // with any engine
 	v, err := verdict.Judge(records, verdict.Ask(t, stage))
 	if err != nil {
 		return nil, fmt.Errorf("%w; the run is kept in %s", err, run.Dir)
@@ -226,7 +226,7 @@ func (a *app) record(ctx context.Context, o output, t *spec.Test, s *subject, ru
 	return records, &end, err
 }
 
-// aborted explains a run that did not come to its end, and how to repeat it.
+// aborted explains why a run was aborted, and how to repeat it.
 func (a *app) aborted(err error, run *store.Run, command string) error {
 	kept := fmt.Sprintf("the %d operations until then are kept in %s", run.Operations(), run.Dir)
 	if runner.IsInterrupt(err) {

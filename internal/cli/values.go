@@ -31,7 +31,7 @@ func (v *value) Set(s string) error {
 	return nil
 }
 
-// A valueError is what is wrong with the value of a flag, in words that follow
+// A valueError says what is wrong with the value of a flag. Its text continues
 // "--flag ".
 type valueError string
 
@@ -162,8 +162,8 @@ func parseConcurrency(s string, nodes int) (int, error) {
 	return n, nil
 }
 
-// flagError says what is wrong with a flag in the user's words, where the flag
-// package uses Go's.
+// flagError rewords an error of the flag package, which speaks of Go's types, for users of
+// the command.
 func flagError(flags *pflag.FlagSet, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
@@ -210,8 +210,8 @@ func didYouMean(word string, choices []string) string {
 	return ""
 }
 
-// nearest returns the choice that is most like a word, empty if none is like it: at
-// most a third of its letters differ, or it begins with the word.
+// nearest returns the choice most similar to a word, "" if none is similar: one in which
+// at most a third of the letters differ, or which begins with the word.
 func nearest(word string, choices []string) string {
 	best, least := "", 1+max(1, len(word)/3)
 	for _, c := range choices {

@@ -24,7 +24,7 @@ import (
 	"glomers/stages"
 )
 
-// report is a verdict with what is known of its run beside the records.
+// report is a verdict with what the command knows about the run besides its records.
 type report struct {
 	*verdict.Verdict
 	dir      string
@@ -40,12 +40,12 @@ type report struct {
 	standing *standing.Standing // after the last run of a stage that was passed, otherwise nil
 }
 
-// verdictError is the error that gives a verdict its exit code.
+// verdictError returns the error that stands for the exit code of a verdict.
 func verdictError(v *verdict.Verdict) error {
 	return map[verdict.Outcome]error{verdict.Pass: nil, verdict.Fail: errFailed, verdict.Unknown: errUnknown}[v.Outcome]
 }
 
-// extra are the entries of results.edn that Maelstrom does not have.
+// extra returns the entries of results.edn that Maelstrom does not have.
 func (r *report) extra() edn.Map {
 	m := r.Verdict.EDN()
 	if r.test != nil {
@@ -61,7 +61,8 @@ func (r *report) extra() edn.Map {
 	return m
 }
 
-// notice keeps what the runner noticed that is in neither history nor journal.
+// notice adds to the record of a run what neither history nor journal shows: which links
+// partitions cut, and stray messages to clients.
 func notice(run *store.Run, r verdict.Records) {
 	switch text := nemesis.Describe(r.Partitions); {
 	case nemesis.CutNothing(r.Partitions):
@@ -115,12 +116,13 @@ func (a *app) print(r *report, asJSON bool) {
 	a.printPlaces(r)
 }
 
-// around is how many lines a verdict has besides the rows and the findings: remarks,
-// warnings, and where to look next.
+// around is the number of lines reserved for what a verdict has besides the rows and the
+// findings: remarks, warnings, and where to look next.
 const around = 16
 
-// printFindings prints why a run did not pass. On a terminal, what would push the
-// rows beyond its upper edge is shortened: first the examples, then the sentence.
+// printFindings prints why a run did not pass. On a terminal it shortens the findings if
+// they would scroll the rows out of sight: it prints some without their examples, and of
+// others only the names.
 func (a *app) printFindings(r *report, rows int) {
 	t := a.out
 	_, room := t.size()
@@ -129,13 +131,13 @@ func (a *app) printFindings(r *report, rows int) {
 	printed := 0
 	for _, f := range r.Findings {
 		if f.Source == verdict.Limited || f.Source == verdict.Race {
-			continue // a row or a warning says it
+			continue // a row or a warning shows it already
 		}
 		details := ""
 		for _, d := range f.Details {
 			details += "    " + strings.ReplaceAll(d, "\n", "\n    ") + "\n"
 		}
-		if t.tty && printed > 0 { // the first is always told in full
+		if t.tty && printed > 0 { // the first is always printed in full
 			if printed+2 > room {
 				left = append(left, f.Kind)
 				continue
@@ -235,10 +237,10 @@ func (a *app) printPlaces(r *report) {
 	}
 }
 
-// hint is what the stage says about the first finding that it knows something about.
-// An operation that never succeeded comes before all else: what other checks found is
-// then likely to follow from it. Why it never did is visible in what came back: answers
-// to nothing, or no answer at all.
+// hint returns the stage's hint for the first finding that it has one for. An operation
+// that never succeeded comes first, since it is likely to cause what other checks found;
+// and before that the likely reason why it never did, which is that clients got answers
+// to no request, or no answers at all.
 func (r *report) hint() string {
 	var kinds []string
 	for _, f := range r.Findings {
@@ -265,7 +267,7 @@ func unanswered(f verdict.Finding) bool {
 	})
 }
 
-// remarks are what went wrong on the way to a pass.
+// remarks returns what went wrong without keeping the run from passing.
 func (r *report) remarks() []string {
 	if r.Outcome != verdict.Pass {
 		return nil
@@ -284,7 +286,7 @@ func (r *report) remarks() []string {
 	return out
 }
 
-// nextSteps are commands that tell more about a run that failed.
+// nextSteps returns commands that show more of a run that failed.
 func (r *report) nextSteps() []string {
 	if !simulates(r.test.Engine) {
 		return nil
@@ -344,8 +346,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// safeTable is a table whose cells, like the arguments of printf, do not reach the
-// terminal raw unless they are styled.
+// safeTable is a table whose cells are made printable, as the arguments of printf are,
+// unless they are styled.
 type safeTable struct{ table.Writer }
 
 func (t safeTable) AppendHeader(row table.Row, c ...table.RowConfig) {

@@ -60,8 +60,8 @@ func watched(test *cobra.Command) (string, error) {
 	return words[1], nil
 }
 
-// settle is how long files must be left alone before a test begins: editors write
-// a file in several steps, and a formatter follows.
+// settle is how long no file must have changed before a test begins: an editor writes a
+// file in several steps, and a formatter may follow.
 const settle = 200 * time.Millisecond
 
 // watchDir runs the test once, and again after each change, until the context ends.
@@ -91,7 +91,7 @@ func (a *app) watchDir(ctx context.Context, dir string, args []string) error {
 	}
 }
 
-// testOnce runs glomers test and prints what it says.
+// testOnce runs glomers test once.
 func (a *app) testOnce(ctx context.Context, args []string) {
 	a.words = append([]string{"test"}, args...)
 	test := a.testStage()
@@ -105,8 +105,8 @@ func (a *app) testOnce(ctx context.Context, args []string) {
 	a.err.printf("%s\n", a.err.dim("waiting for a change; Ctrl-C ends"))
 }
 
-// nextChange waits for a change and for calm after it. It returns false if the
-// context ended.
+// nextChange waits for a change and then until no more follow for the time settle. It
+// returns false if the context ended.
 func nextChange(ctx context.Context, watcher *fsnotify.Watcher) bool {
 	var calm <-chan time.Time
 	for {
@@ -121,7 +121,7 @@ func nextChange(ctx context.Context, watcher *fsnotify.Watcher) bool {
 				continue
 			}
 			if e.Has(fsnotify.Create) {
-				addTree(watcher, e.Name) // a new directory; anything else is none
+				addTree(watcher, e.Name) // in case it is a new directory; fails for a file
 			}
 			calm = time.After(settle)
 		case <-calm:
@@ -148,8 +148,8 @@ func addTree(watcher *fsnotify.Watcher, dir string) error {
 	})
 }
 
-// ignored reports whether a file is none of the solution: hidden, an editor's
-// backup, or the store that the tests themselves write to.
+// ignored reports whether a file does not belong to the solution: a hidden file, an
+// editor's backup, or the store that the tests themselves write to.
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#") || name == "store" || name == "4913"
 }
