@@ -77,7 +77,7 @@ func describeMissing(missing []trial.Range, parts []trial.Part) string {
 	}
 	text := strings.Join(words, ", ")
 	if more := len(missing) - shown; more > 0 {
-		text += fmt.Sprintf(" and %d more times some", more)
+		text += " and " + count(more, "more range")
 	}
 	for _, p := range parts {
 		if len(p.Missing()) > 0 {

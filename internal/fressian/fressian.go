@@ -164,7 +164,7 @@ func (d *Decoder) coded(code byte) (any, error) {
 	case codeString:
 		return d.counted(d.str)
 	case codeStringChunk, codeBytesChunk:
-		return nil, errors.New("a string in chunks, which is not supported")
+		return nil, errors.New("strings in chunks are not supported")
 	case codeList:
 		return d.counted(d.list)
 	case codeClosedList, codeOpenList:
@@ -248,7 +248,7 @@ func (d *Decoder) cached(i int64) (any, error) {
 // cache reads a value and puts it into the cache.
 func (d *Decoder) cache() (any, error) {
 	if len(d.values) >= MaxMemory/64 {
-		return nil, fmt.Errorf("more than %d values kept, the limit", MaxMemory/64)
+		return nil, fmt.Errorf("more than %d cached values, the limit", MaxMemory/64)
 	}
 	i := len(d.values)
 	d.values = append(d.values, reserved)
@@ -257,7 +257,7 @@ func (d *Decoder) cache() (any, error) {
 		return nil, err
 	}
 	if i >= len(d.values) {
-		return nil, errors.New("the caches are reset inside a value that is kept")
+		return nil, errors.New("the caches are reset inside a cached value")
 	}
 	d.values[i] = v
 	return v, nil

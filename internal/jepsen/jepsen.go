@@ -86,7 +86,7 @@ func ReadOptions(dir fs.FS) (*Options, error) {
 	case errors.Is(testErr, fs.ErrNotExist) && err != nil:
 		return nil, nil
 	case errors.Is(testErr, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s tells nothing of the test: it has no line that ends with %q", LogFile, runningTest)
+		return nil, fmt.Errorf("%s has no test map: expected it after a line that ends with %q", LogFile, runningTest)
 	default:
 		return nil, testErr
 	}

@@ -71,7 +71,7 @@ func TestNemesis(t *testing.T) {
 
 func TestOptionErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"nothing": "jepsen.log tells nothing of the test",
+		"nothing": "jepsen.log has no test map",
 		"x " + runningTest + "\n{:rate 1\n :availability 7}\n\n":            "jepsen.log:3: :availability is 7, expected :total or a number from 0 to 1",
 		"x " + runningTest + "\n{:nodes 3}\n":                               "jepsen.log:2: :nodes is 3, expected names",
 		"x " + runningTest + "\n{:concurrency -3}\n":                        "jepsen.log:2: :concurrency is -3, expected a number",
