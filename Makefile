@@ -98,7 +98,7 @@ broken:
 
 # Whatever runs goroutines of its own, and what they call.
 RACE := ./checkers/... ./internal/kernel ./internal/network ./internal/service ./internal/nemesis ./internal/workload \
-	./internal/nodeio ./internal/process ./internal/runner ./internal/trial ./internal/web $(patsubst %,%/...,$(wildcard ./internal/wasm ./internal/sim))
+	./internal/nodeio ./internal/process ./internal/runner ./internal/trial ./internal/web ./internal/sim/...
 
 race:
 	go test -race -timeout 60m $(RACE)

@@ -43,7 +43,7 @@ type broken struct {
 var (
 	caughtBy   = regexp.MustCompile(`(?m)^// Caught by: (.+?)(?:, in (\d+) of (\d+) seeds)?$`)
 	command    = regexp.MustCompile(`(?m)^// Command: glomers test (.+) --seed \d+$`)
-	scriptLine = `(?m)^(?:\[\w+\] )?! glomers test %s \$STAGE/broken/%s .*--seed \d+.*\n((?:.+\n?)*)`
+	scriptLine = `(?m)^(?:\[\w+\] )?! glomers (?:test|explore) %s \$STAGE/broken/%s .*--seed \d+.*\n((?:.+\n?)*)`
 )
 
 // wrongSolutions reads the comments of all wrong solutions.
