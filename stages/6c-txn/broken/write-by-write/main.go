@@ -2,7 +2,7 @@
 // executes a transaction under one lock and thought that it is atomic. It is so on
 // its own node; others see it half done, with values that the transaction itself
 // replaced a moment later. Read uncommitted allows that: it is a solution of stage 6b.
-// Caught by: G1b
+// Caught by: G1b, in 20 of 20 seeds
 // Command: glomers test 6c ./stages/6c-txn/broken/write-by-write --seed 1
 package main
 
