@@ -174,24 +174,9 @@ func TestLargeLog(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, store.NodeLogs, "n1.log"), 128<<20); err != nil {
 		t.Fatal(err)
 	}
-	run, err := recorded.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, from, err := run.Question()
-	if err != nil {
-		t.Fatal(err)
-	}
-	judged, err := run.Judge(q, from, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := judged.WritePage(&b); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(b.String(), "Of the log of n1, ") || b.Len() > 1<<20 {
-		t.Errorf("the page has %d bytes and does not say that a log is cut", b.Len())
+	_, page := written(t, dir)
+	if !strings.Contains(page, "Of the log of n1, ") || len(page) > 1<<20 {
+		t.Errorf("the page has %d bytes and does not say that a log is cut", len(page))
 	}
 }
 
