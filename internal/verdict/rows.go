@@ -96,7 +96,18 @@ func (v *Verdict) checkRows(t *spec.Test) []Row {
 		}
 		rows = append(rows, Row{"strict", found, limit, stateOf(s.Valid)})
 	}
+	if t != nil && t.Race {
+		rows = append(rows, v.raceRow())
+	}
 	return rows
+}
+
+// raceRow is the line of a program that was built with the race detector.
+func (v *Verdict) raceRow() Row {
+	if len(v.Racy) == 0 {
+		return Row{"data races", "none found", "by Go's race detector", Good}
+	}
+	return Row{"data races", "on " + strings.Join(v.Racy, ", "), "Go's race detector reports them in the nodes' logs", Bad}
 }
 
 // limitRows are the lines of the stage's limits.

@@ -3,6 +3,7 @@ package verdict
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,6 +124,33 @@ func TestJudge(t *testing.T) {
 	var zero Verdict
 	if zero.Outcome != Unknown {
 		t.Error("a verdict that nobody reached is not unknown")
+	}
+}
+
+// TestRaceRow checks that a run with the race detector has a row that says what the
+// detector found.
+func TestRaceRow(t *testing.T) {
+	for _, c := range []struct {
+		race bool
+		racy []string
+		want []Row
+	}{
+		{false, []string{"n0"}, nil},
+		{true, nil, []Row{{"data races", "none found", "by Go's race detector", Good}}},
+		{true, []string{"n0", "n2"}, []Row{{"data races", "on n0, n2", "Go's race detector reports them in the nodes' logs", Bad}}},
+	} {
+		test := spec.Test{Workload: "broadcast", Nodes: []string{"n0"}, Load: spec.Load{Concurrency: 1}}
+		test.Race = c.race
+		records := run(t, 10)
+		records.Racy = c.racy
+		v, err := Judge(records, Ask(&test, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(v.Rows(&test), func(r Row) bool { return r.Name != "data races" })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("--race is %v, races on %v: rows %v, expected %v", c.race, c.racy, got, c.want)
+		}
 	}
 }
 
