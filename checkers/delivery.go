@@ -55,12 +55,8 @@ func (d *Delivery) Add(e journal.Event) {
 			}
 			return
 		}
-		var body struct {
-			Type    string
-			Message json.RawMessage
-		}
-		if json.Unmarshal(m.Body, &body) == nil && body.Type == "broadcast" && d.has[string(body.Message)] == nil {
-			value := string(body.Message)
+		body := journal.FieldsOf(m.Body)
+		if value := string(body["message"]); body.Text("type") == "broadcast" && d.has[value] == nil {
 			d.sent[value] = e.Time
 			d.has[value] = map[string]time.Duration{}
 			d.inFlight[m.ID] = mention{m.Src, m.Dest, []string{value}, true}

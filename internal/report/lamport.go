@@ -328,12 +328,12 @@ func (d *Diagram) shared(like func(*flight) bool) bool {
 // labelOf says in a few words what a message is: its type and its fields, without
 // those that only pair requests with replies.
 func labelOf(body json.RawMessage) string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(body, &fields) != nil {
+	fields := journal.FieldsOf(body)
+	if fields == nil {
 		return string(body)
 	}
-	var kind string
-	if json.Unmarshal(fields["type"], &kind) != nil {
+	kind := fields.Text("type")
+	if kind == "" {
 		kind = "?"
 	}
 	var names []string
@@ -356,11 +356,5 @@ func labelOf(body json.RawMessage) string {
 // Setup reports whether a message belongs to the setting up of a run, which
 // looks the same in every run: init and topology, and the answers to them.
 func Setup(m journal.Message) bool {
-	var body struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(m.Body, &body) != nil {
-		return false
-	}
-	return slices.Contains([]string{"init", "init_ok", "topology", "topology_ok"}, body.Type)
+	return slices.Contains([]string{"init", "init_ok", "topology", "topology_ok"}, journal.FieldsOf(m.Body).Text("type"))
 }

@@ -6,8 +6,11 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
+	"glomers/checkers/brief"
 	"glomers/checkers/edn"
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
@@ -59,14 +62,38 @@ func newStore(id string, random *rand.Rand) store {
 // ID returns the id that nodes address, such as lin-kv.
 func (s *Service) ID() string { return s.id }
 
+// request is a request to a service. A field that it lacks is nil, which stands for
+// null.
 type request struct {
-	Type              string          `json:"type"`
-	MsgID             json.RawMessage `json:"msg_id"`
-	Key               json.RawMessage `json:"key"`
-	Value             json.RawMessage `json:"value"`
-	From              json.RawMessage `json:"from"`
-	To                json.RawMessage `json:"to"`
-	CreateIfNotExists bool            `json:"create_if_not_exists"`
+	Type                 string
+	Key, Value, From, To json.RawMessage
+	CreateIfNotExists    bool
+}
+
+// requestOf returns the request of a body, or what is wrong with it.
+func requestOf(f journal.Fields) (q request, problem string) {
+	q = request{Type: f.Text("type"), Key: f["key"], Value: f["value"], From: f["from"], To: f["to"]}
+	if q.Type == "" {
+		return q, `expected a request with a string "type"` + misspelt(f)
+	}
+	switch create := string(f["create_if_not_exists"]); create {
+	case "", "null", "false":
+	case "true":
+		q.CreateIfNotExists = true
+	default:
+		return q, `expected true or false as "create_if_not_exists", found ` + brief.Text(create, 60)
+	}
+	return q, ""
+}
+
+// misspelt points out a field that differs from "type" in case.
+func misspelt(f journal.Fields) string {
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if name != "type" && journal.SameLetters(name, "type") {
+			return fmt.Sprintf("; it has %q, but names are matched exactly", name)
+		}
+	}
+	return ""
 }
 
 type reply struct {
@@ -88,14 +115,15 @@ const (
 
 // Deliver answers a request.
 func (s *Service) Deliver(m journal.Message) {
-	var q request
+	fields := journal.FieldsOf(m.Body)
+	q, problem := requestOf(fields)
 	var r reply
-	if err := json.Unmarshal(m.Body, &q); err != nil {
-		r = reply{Type: "error", Code: malformedRequest, Text: `expected a request with a string "type" and, for cas, a boolean "create_if_not_exists"`}
+	if problem != "" {
+		r = reply{Type: "error", Code: malformedRequest, Text: problem}
 	} else {
 		r = s.store.handle(m.Src, q)
 	}
-	r.InReplyTo = q.MsgID
+	r.InReplyTo = fields["msg_id"]
 	body, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // replies are made of valid JSON

@@ -57,6 +57,25 @@ func TestKeyValueRequests(t *testing.T) {
 	}
 }
 
+// TestFieldNamesAreExact: as in Maelstrom, a field in another case is another field.
+func TestFieldNamesAreExact(t *testing.T) {
+	s, net := services(1)
+	ask(s["lin-kv"], net, "n1", `{"type":"write","key":"x","value":1,"msg_id":1}`)
+	for _, step := range []struct{ request, want string }{
+		{`{"Type":"read","key":"x","msg_id":2}`, `{"type":"error","in_reply_to":2,"code":12,"text":"expected a request with a string \"type\"; it has \"Type\", but names are matched exactly"}`},
+		{`{"type":"read","Key":"x","msg_id":3}`, `{"type":"error","in_reply_to":3,"code":20,"text":"key does not exist"}`},
+		{`{"type":"write","key":"x","VALUE":2,"msg_id":4}`, `{"type":"write_ok","in_reply_to":4}`},
+		{`{"type":"read","key":"x","msg_id":5}`, `{"type":"read_ok","in_reply_to":5,"value":null}`},
+		{`{"type":"read","key":"x","Msg_ID":6}`, `{"type":"read_ok","value":null}`},
+		{`{"type":"cas","key":"y","from":1,"to":2,"Create_If_Not_Exists":true,"msg_id":7}`, `{"type":"error","in_reply_to":7,"code":20,"text":"key does not exist"}`},
+		{`{"type":"cas","key":"y","from":1,"to":2,"create_if_not_exists":"yes","msg_id":8}`, `{"type":"error","in_reply_to":8,"code":12,"text":"expected true or false as \"create_if_not_exists\", found \"yes\""}`},
+	} {
+		if got := ask(s["lin-kv"], net, "n1", step.request); got != step.want {
+			t.Errorf("%s\n got %s\nwant %s", step.request, got, step.want)
+		}
+	}
+}
+
 func TestTimestampOracle(t *testing.T) {
 	s, net := services(1)
 	for want := range 3 {

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -27,19 +26,19 @@ func newRequest(node string, begin, end *history.Op) *request {
 // add takes a message from or to a client, and reports whether it belongs to the
 // request.
 func (r *request) add(at time.Duration, m *journal.Message) bool {
-	h := headerOf(m)
+	h := headerOf(m.Body)
 	if r.client == "" {
 		const moment = 50 * time.Millisecond // between an invocation and the message, in real time
-		if m.Dest != r.node || h.Type != r.begin.F || h.MsgID == nil || at < r.begin.Time || at > r.begin.Time+moment {
+		if m.Dest != r.node || h.kind != r.begin.F || !h.hasID || at < r.begin.Time || at > r.begin.Time+moment {
 			return false
 		}
-		r.client, r.id = m.Src, *h.MsgID
+		r.client, r.id = m.Src, h.msgID
 		return true
 	}
 	if m.Dest != r.client {
 		return false
 	}
-	if h.InReplyTo != nil && *h.InReplyTo == r.id {
+	if h.answersSome && h.inReplyTo == r.id {
 		r.answer = at
 		return true
 	}
@@ -57,13 +56,11 @@ func (r *request) note(lines []line) {
 				l.note = fmt.Sprintf("%s answers at %s, too late", r.node, seconds(r.answer))
 			}
 		case l.src == r.node && len(l.dest) == 1 && l.dest[0] == r.client:
-			var body struct {
-				InReplyTo json.RawMessage `json:"in_reply_to"`
-			}
-			if json.Unmarshal([]byte(l.body), &body) == nil && string(body.InReplyTo) != fmt.Sprint(r.id) {
+			body := journal.FieldsOf([]byte(l.body))
+			if id, ok := body["in_reply_to"]; body != nil && string(id) != fmt.Sprint(r.id) {
 				l.note = "answers no request: it has no in_reply_to"
-				if body.InReplyTo != nil {
-					l.note = fmt.Sprintf("answers no request: in_reply_to is %s, expected %d", body.InReplyTo, r.id)
+				if ok {
+					l.note = fmt.Sprintf("answers no request: in_reply_to is %s, expected %d", id, r.id)
 				}
 			}
 		}

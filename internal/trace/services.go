@@ -11,19 +11,17 @@ import (
 // header are the fields of bodies that requests and their answers are told apart by, and
 // those of Maelstrom's key-value services.
 type header struct {
-	Type      string          `json:"type"`
-	MsgID     *int64          `json:"msg_id"`
-	InReplyTo *int64          `json:"in_reply_to"`
-	Key       json.RawMessage `json:"key"`
-	Value     json.RawMessage `json:"value"`
-	To        json.RawMessage `json:"to"`
+	kind               string
+	msgID, inReplyTo   int64
+	hasID, answersSome bool
+	key, value, to     json.RawMessage
 }
 
-func headerOf(m *journal.Message) header {
-	var h header
-	if json.Unmarshal(m.Body, &h) != nil {
-		return header{} // no request that could be followed
-	}
+func headerOf(body []byte) header {
+	f := journal.FieldsOf(body)
+	h := header{kind: f.Text("type"), key: f["key"], value: f["value"], to: f["to"]}
+	h.msgID, h.hasID = f.Int("msg_id")
+	h.inReplyTo, h.answersSome = f.Int("in_reply_to")
 	return h
 }
 
@@ -44,13 +42,13 @@ func (s stored) answer(service string, request, answer header) (newest string) {
 	if service != journal.SeqKV {
 		return ""
 	}
-	switch key := compact(request.Key); answer.Type {
+	switch key := compact(request.key); answer.kind {
 	case "write_ok":
-		s[key] = compact(request.Value)
+		s[key] = compact(request.value)
 	case "cas_ok":
-		s[key] = compact(request.To)
+		s[key] = compact(request.to)
 	case "read_ok":
-		if newest, known := s[key]; known && newest != compact(answer.Value) {
+		if newest, known := s[key]; known && newest != compact(answer.value) {
 			return brief.JSON(newest, shown)
 		}
 	}

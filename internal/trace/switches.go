@@ -65,8 +65,8 @@ func (s *Switches) Add(e journal.Event) {
 	if e.Kind != journal.Send {
 		return
 	}
-	if h := headerOf(m); h.MsgID != nil && h.InReplyTo == nil {
-		s.requests[exchange{m.Src, m.Dest, *h.MsgID}] = json.RawMessage(m.Body)
+	if h := headerOf(m.Body); h.hasID && !h.answersSome {
+		s.requests[exchange{m.Src, m.Dest, h.msgID}] = m.Body
 	}
 }
 
@@ -154,16 +154,12 @@ const soon = 10 * time.Millisecond
 // request returns the body of a printed message, and that of the request that it
 // answers; nil for what is none.
 func (s *Switches) request(step Step) (body, request json.RawMessage) {
-	var m struct {
-		Src  string          `json:"src"`
-		Dest string          `json:"dest"`
-		Body json.RawMessage `json:"body"`
-	}
-	if json.Unmarshal([]byte(strings.TrimPrefix(step.Does, prints)), &m) != nil {
+	m, err := journal.Parse([]byte(strings.TrimPrefix(step.Does, prints)))
+	if err != nil {
 		return nil, nil
 	}
-	if h := headerOf(&journal.Message{Body: m.Body}); h.InReplyTo != nil {
-		request = s.requests[exchange{m.Dest, m.Src, *h.InReplyTo}]
+	if h := headerOf(m.Body); h.answersSome {
+		request = s.requests[exchange{m.Dest, m.Src, h.inReplyTo}]
 	}
 	return m.Body, request
 }

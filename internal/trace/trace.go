@@ -138,13 +138,13 @@ func (t *Trace) send(at time.Duration, m *journal.Message) {
 	}
 	keep := t.window.has(at) && t.concerns(m)
 	note := ""
-	h := headerOf(m)
-	if h.InReplyTo != nil {
-		of := exchange{m.Dest, m.Src, *h.InReplyTo}
+	h := headerOf(m.Body)
+	if h.answersSome {
+		of := exchange{m.Dest, m.Src, h.inReplyTo}
 		request, known := t.asked[of]
 		if known {
 			delete(t.asked, of)
-			t.answered[request.header.Type] = true
+			t.answered[request.header.kind] = true
 			if newest := t.stored.answer(m.Src, request.header, h); newest != "" {
 				note = "stale: the newest is " + newest
 			}
@@ -161,8 +161,8 @@ func (t *Trace) send(at time.Duration, m *journal.Message) {
 		t.message(at, m)
 		t.lines[number].note = note
 	}
-	if h.MsgID != nil {
-		t.asked[exchange{m.Src, m.Dest, *h.MsgID}] = asked{h, number}
+	if h.hasID {
+		t.asked[exchange{m.Src, m.Dest, h.msgID}] = asked{h, number}
 	}
 }
 
@@ -293,7 +293,7 @@ func (t *Trace) end() {
 	}
 	t.ended = true
 	for to, a := range t.asked { // each has a line of its own: the order does not show
-		if a.line >= 0 && t.answered[a.header.Type] && t.lines[a.line].lost == "" && t.lines[a.line].note == "" {
+		if a.line >= 0 && t.answered[a.header.kind] && t.lines[a.line].lost == "" && t.lines[a.line].note == "" {
 			t.lines[a.line].note = to.dest + " never answered"
 		}
 	}
