@@ -81,6 +81,9 @@ func (a *app) chooseEngine(ctx context.Context, t target, f *testFlags) (string,
 	default:
 		return "", fmt.Errorf("%s is %q, expected native or wasm: what simulates Go packages", engineVariable, name)
 	}
+	if err := solution.CheckSource(t.dir); err != nil {
+		return "", err
+	}
 	_, err = a.nativeToolchain(ctx, t.dir, f.Race)
 	var unavailable *solution.UnavailableError
 	switch {

@@ -17,6 +17,9 @@ import (
 
 // loadNative builds a target for native simulation.
 func (a *app) loadNative(ctx context.Context, t target, h spec.Host) (*subject, error) {
+	if err := solution.CheckSource(t.dir); err != nil { // before a self-test, which takes a while
+		return nil, err
+	}
 	toolchain, err := a.nativeToolchain(ctx, t.dir, h.Race)
 	if err != nil {
 		return nil, err

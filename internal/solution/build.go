@@ -57,7 +57,7 @@ func (e *SpaceError) Error() string {
 // package does not compile, the error is a *BuildError; if a disk is full, a
 // *SpaceError.
 func Build(ctx context.Context, dir, out string, env []string, flags ...string) (string, error) {
-	if err := checkSource(dir); err != nil {
+	if err := CheckSource(dir); err != nil {
 		return "", err
 	}
 	abs, err := filepath.Abs(dir)
@@ -79,7 +79,7 @@ func Build(ctx context.Context, dir, out string, env []string, flags ...string) 
 // the path of the module. The module is kept below cache, so that the go command need
 // not link an unchanged package again.
 func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
-	if err := checkSource(dir); err != nil {
+	if err := CheckSource(dir); err != nil {
 		return "", err
 	}
 	abs, err := filepath.Abs(dir)
@@ -183,8 +183,8 @@ func outOfSpace(output string) bool {
 	return false
 }
 
-// checkSource returns an error if there is no Go package or file at a path.
-func checkSource(path string) error {
+// CheckSource returns an error if there is no Go package or file at a path.
+func CheckSource(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -46,14 +46,12 @@ type NativeToolchain struct {
 }
 
 // FindNativeToolchain prepares the toolchain that builds the Go package in dir, or a
-// single Go file. The edited files are kept below cache. If the toolchain or the system
+// single Go file. A directory without Go files has a toolchain, too. The edited files
+// are kept below cache. If the toolchain or the system
 // does not support native simulation, the error is an *UnavailableError.
 func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolchain, error) {
 	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
 		return nil, &UnavailableError{dir, err}
-	}
-	if err := checkSource(dir); err != nil {
-		return nil, err
 	}
 	if strings.HasSuffix(dir, ".go") {
 		dir = filepath.Dir(dir)
@@ -128,7 +126,7 @@ func (t *NativeToolchain) CheckRace(ctx context.Context) error {
 // Build compiles the Go package in dir, or a single Go file, with or without the race
 // detector, and returns the path of the executable, which is kept below the cache.
 func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (string, error) {
-	if err := checkSource(dir); err != nil {
+	if err := CheckSource(dir); err != nil {
 		return "", err
 	}
 	abs, err := filepath.Abs(dir)
