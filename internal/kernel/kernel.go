@@ -21,9 +21,6 @@ type Kernel struct {
 // New returns a kernel whose random streams derive from seed.
 func New(seed uint64) *Kernel { return &Kernel{seed: seed} }
 
-// Seed returns the seed that all random streams derive from.
-func (k *Kernel) Seed() uint64 { return k.seed }
-
 // Now returns the time since the start of the run.
 func (k *Kernel) Now() time.Duration { return k.now }
 

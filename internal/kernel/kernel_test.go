@@ -20,7 +20,11 @@ func TestEventsRunInOrder(t *testing.T) {
 		k.After(0, note("scheduled meanwhile"))
 		k.At(0, note("in the past"))
 	})
-	k.At(3*time.Second, note("cancelled")).Cancel()
+	cancelled := k.At(3*time.Second, note("cancelled"))
+	if cancelled.At() != 3*time.Second {
+		t.Errorf("a timer for 3s is at %v", cancelled.At())
+	}
+	cancelled.Cancel()
 	for k.Step() {
 	}
 	want := []string{"first", "second", "scheduled meanwhile", "in the past", "late"}

@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
+	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/internal/kernel"
 )
@@ -21,57 +20,80 @@ func nodeIDs(n int) []string {
 	return ids
 }
 
-// TestGrudges checks what each kind of partition promises, for any cluster.
+// TestGrudges checks what each kind of partition promises, for clusters of any size.
 func TestGrudges(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 25).Draw(t, "nodes")
-		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
-		nodes := nodeIDs(n)
-		grudge := Grudge(kind, nodes, kernel.New(rapid.Uint64().Draw(t, "seed")).Rand("test"))
-		majority := n/2 + 1
-		groups := map[string]int{} // by what they can see
-		for _, node := range nodes {
-			dropped, ok := grudge[node]
-			if !ok || slices.Contains(dropped, node) {
-				t.Fatalf("%s has no grudge, or one against itself: %v", node, dropped)
-			}
-			var sees []string
-			for _, other := range nodes {
-				if !slices.Contains(dropped, other) {
-					sees = append(sees, other)
-				}
-				if slices.Contains(dropped, other) != slices.Contains(grudge[other], node) && kind != MajoritiesRing {
-					t.Fatalf("%s and %s do not drop each other's messages alike", node, other)
-				}
-			}
-			groups[fmt.Sprint(sees)] = len(sees)
-			if kind == MajoritiesRing && len(sees) < majority {
-				t.Fatalf("%s sees only %v of %d nodes", node, sees, n)
+	for _, kind := range kinds {
+		for n := 1; n <= 25; n++ {
+			for seed := range uint64(10) {
+				checkGrudge(t, kind, n, Grudge(kind, nodeIDs(n), kernel.New(seed).Rand("test")))
 			}
 		}
-		smallest, largest := n, 0
-		for _, size := range groups {
-			smallest, largest = min(smallest, size), max(largest, size)
+	}
+}
+
+func checkGrudge(t *testing.T, kind string, n int, grudge map[string][]string) {
+	nodes := nodeIDs(n)
+	majority := n/2 + 1
+	groups := map[string]int{} // by what they can see
+	for _, node := range nodes {
+		dropped, ok := grudge[node]
+		if !ok || slices.Contains(dropped, node) {
+			t.Fatalf("%s has no grudge, or one against itself: %v", node, dropped)
 		}
-		switch kind {
-		case One:
-			if smallest != 1 || largest != max(n-1, 1) {
-				t.Fatalf("one node is to be cut off: %v", groups)
+		var sees []string
+		for _, other := range nodes {
+			if !slices.Contains(dropped, other) {
+				sees = append(sees, other)
 			}
-		case MinorityThird:
-			if cut := (n - 1) / 3; largest != n-cut {
-				t.Fatalf("less than a third is to be cut off: %v", groups)
-			}
-		case Majority:
-			if largest != n-n/2 {
-				t.Fatalf("half is to be cut off: %v", groups)
-			}
-		case MajoritiesRing:
-			if n >= 4 && n <= 5 && len(groups) != n {
-				t.Fatalf("no two nodes are to see the same majority: %v", groups)
+			if slices.Contains(dropped, other) != slices.Contains(grudge[other], node) && kind != MajoritiesRing {
+				t.Fatalf("%s and %s do not drop each other's messages alike", node, other)
 			}
 		}
-	})
+		groups[fmt.Sprint(sees)] = len(sees)
+	}
+	smallest, largest := n, 0
+	for _, size := range groups {
+		smallest, largest = min(smallest, size), max(largest, size)
+	}
+	switch kind {
+	case One:
+		if smallest != 1 || largest != max(n-1, 1) {
+			t.Fatalf("%d nodes are cut into %v, expected one node and the others", n, groups)
+		}
+	case MinorityThird:
+		if cut := (n - 1) / 3; largest != n-cut {
+			t.Fatalf("%d nodes are cut into %v, expected less than a third and the others", n, groups)
+		}
+	case Majority:
+		if largest != n-n/2 {
+			t.Fatalf("%d nodes are cut into %v, expected two halves", n, groups)
+		}
+	case MajoritiesRing:
+		if smallest != majority || n <= 5 && largest != majority {
+			t.Fatalf("%d nodes see %v, expected just enough for a majority, which is %d", n, groups, majority)
+		}
+		if n >= 3 && n <= 5 && len(groups) != n {
+			t.Fatalf("%d nodes see %v, expected that no two see the same", n, groups)
+		}
+	}
+}
+
+// TestGrudgesAreDrawn: chance decides which nodes are cut off from which.
+func TestGrudgesAreDrawn(t *testing.T) {
+	// Of five nodes: five ways to cut off one, ten to cut off two, and twelve rings.
+	for kind, want := range map[string]int{One: 5, MinorityThird: 5, Majority: 10, MajoritiesRing: 12} {
+		drawn := map[string]bool{}
+		for seed := range uint64(500) {
+			grudge := Grudge(kind, nodeIDs(5), kernel.New(seed).Rand("test"))
+			for _, senders := range grudge {
+				slices.Sort(senders)
+			}
+			drawn[fmt.Sprint(grudge)] = true
+		}
+		if len(drawn) != want {
+			t.Errorf("%s cuts five nodes in %d ways, expected %d", kind, len(drawn), want)
+		}
+	}
 }
 
 type recorder struct{ ops []history.Op }
@@ -149,6 +171,143 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// transcript writes down what the nemesis does to a cluster, and what it tells the
+// history.
+type transcript struct{ lines []string }
+
+func (t *transcript) add(format string, args ...any) {
+	t.lines = append(t.lines, fmt.Sprintf(format, args...))
+}
+
+func (t *transcript) RecordOp(op history.Op) { t.add("%s %s", op.F, edn.Append(nil, op.Value)) }
+
+func (t *transcript) Partition(grudge map[string][]string) { t.add("  partition %v", grudge) }
+func (t *transcript) Heal()                                { t.add("  heal") }
+func (t *transcript) Lose(f float64)                       { t.add("  lose %v", f) }
+func (t *transcript) Duplicate(f float64)                  { t.add("  duplicate %v", f) }
+func (t *transcript) Reorder(d time.Duration)              { t.add("  reorder %v", d) }
+func (t *transcript) Slow(nodes []string, d time.Duration) { t.add("  slow %v by %v", nodes, d) }
+func (t *transcript) Pause(node string)                    { t.add("  pause %q", node) }
+func (t *transcript) Resume(node string)                   { t.add("  resume %q", node) }
+func (t *transcript) Kill(node string)                     { t.add("  kill %q", node) }
+func (t *transcript) Restart(node string)                  { t.add("  restart %q", node) }
+func (t *transcript) Skew(node string, d time.Duration) {
+	t.add("  skew %q by %v", node, d.Round(time.Millisecond))
+}
+
+// TestFaults runs each fault once, and ends it twice: the history shows what the fault
+// did, and no node is brought back that is already back.
+func TestFaults(t *testing.T) {
+	const want = `
+  partition map[n0:[n1] n1:[n2 n0 n3] n2:[n1] n3:[n1]]
+start-partition :one
+start-partition [:isolated {"n0" #{"n1"}, "n1" #{"n2" "n0" "n3"}, "n2" #{"n1"}, "n3" #{"n1"}}]
+stop-partition nil
+  heal
+stop-partition :network-healed
+stop-partition nil
+  heal
+stop-partition :network-healed
+  lose 0.2
+start-loss 0.2
+start-loss :losing
+stop-loss nil
+  lose 0
+stop-loss :network-healed
+stop-loss nil
+  lose 0
+stop-loss :network-healed
+  duplicate 0.2
+start-duplicate 0.2
+start-duplicate :duplicating
+stop-duplicate nil
+  duplicate 0
+stop-duplicate :network-healed
+stop-duplicate nil
+  duplicate 0
+stop-duplicate :network-healed
+  reorder 100ms
+start-reorder 100
+start-reorder :reordering
+stop-reorder nil
+  reorder 0s
+stop-reorder :network-healed
+stop-reorder nil
+  reorder 0s
+stop-reorder :network-healed
+  slow [n3] by 300ms
+start-slow 300
+start-slow #{"n3"}
+stop-slow nil
+  slow [] by 0s
+stop-slow :network-healed
+stop-slow nil
+  slow [] by 0s
+stop-slow :network-healed
+  pause "n2"
+start-pause "n2"
+start-pause :paused
+stop-pause nil
+  resume "n2"
+stop-pause :resumed
+stop-pause nil
+stop-pause nil
+  kill "n0"
+start-kill "n0"
+start-kill :killed
+stop-kill nil
+  restart "n0"
+stop-kill :restarted
+stop-kill nil
+stop-kill nil
+  skew "n3" by -22.009s
+start-clock "n3"
+start-clock [:skewed -22009]
+stop-clock nil
+  skew "n3" by 0s
+stop-clock :reset
+stop-clock nil
+stop-clock nil
+`
+	tr := &transcript{}
+	for _, fault := range Names() {
+		n := New(kernel.New(1), Config{Faults: []string{fault}, Interval: time.Second}, tr, tr, nodeIDs(4), tr)
+		n.Start()
+		n.Heal()
+		n.Heal()
+	}
+	if got := strings.Join(tr.lines, "\n"); got != strings.TrimSuffix(want[1:], "\n") {
+		t.Errorf("the faults:\n%s\nexpected%s", got, want)
+	}
+}
+
+// TestSkew: a clock is up to a minute fast or slow.
+func TestSkew(t *testing.T) {
+	k, tr := kernel.New(1), &transcript{}
+	n := New(k, Config{Faults: []string{FaultClock}, Interval: time.Second}, tr, tr, nodeIDs(4), tr)
+	fast, slow := 0, 0
+	k.At(0, n.Start)
+	k.At(1000*time.Second, n.Stop)
+	for k.Step() {
+	}
+	for _, line := range tr.lines {
+		if _, by, ok := strings.Cut(line, " by "); ok {
+			d, err := time.ParseDuration(by)
+			switch {
+			case err != nil || d.Abs() > time.Minute:
+				t.Errorf("%s: %v", line, err)
+			case d > 30*time.Second:
+				fast++
+			case d < -30*time.Second:
+				slow++
+			}
+		}
+	}
+	if fast < 50 || slow < 50 {
+		t.Errorf("of about 500 skews, %d are more than half a minute fast and %d slow, expected a quarter each", fast, slow)
+	}
+}
+
 // TestRestBetweenPauses checks that a node has time to answer between two pauses,
 // which are no longer together than the longest one otherwise.
 func TestRestBetweenPauses(t *testing.T) {
@@ -218,12 +377,20 @@ func TestRealCuts(t *testing.T) {
 			t.Errorf("%d of %d real partitions of %d nodes cut nothing", none, all, nodes)
 		}
 	}
+	if none, all := empty(c, 1); none != all { // there is nothing to cut
+		t.Errorf("%d of %d partitions of a single node cut something", all-none, all)
+	}
 }
 
 func TestConfig(t *testing.T) {
 	for _, bad := range []Config{{Faults: []string{"earthquake"}, Interval: 1}, {Faults: []string{FaultLoss}}} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is valid", bad)
+		}
+	}
+	for _, good := range []Config{{}, {Faults: Names(), Interval: 1}} {
+		if err := good.Validate(); err != nil {
+			t.Errorf("%+v: %v", good, err)
 		}
 	}
 }
@@ -247,13 +414,24 @@ func TestHealNodes(t *testing.T) {
 	}
 }
 
-// TestSlowLeavesNodesAlone: of several nodes, at least one is not slowed down.
+// TestSlowLeavesNodesAlone: of several nodes, at least one is not slowed down, and each
+// is now and then.
 func TestSlowLeavesNodesAlone(t *testing.T) {
 	r := kernel.New(1).Rand("test")
 	for n := 1; n <= 7; n++ {
-		sizes := map[int]bool{}
+		sizes, slowed := map[int]bool{}, map[string]bool{}
 		for range 200 {
-			sizes[len(someOf(nodeIDs(n), r))] = true
+			some := someOf(nodeIDs(n), r)
+			sizes[len(some)] = true
+			for _, node := range some {
+				slowed[node] = true
+			}
+			if !slices.IsSorted(some) {
+				t.Errorf("the slow nodes %v are not in order", some)
+			}
+		}
+		if len(slowed) != n {
+			t.Errorf("of %d nodes, only %v are ever slow", n, slowed)
 		}
 		most := max(n/2, 1)
 		if sizes[0] || sizes[most+1] || !sizes[1] || !sizes[most] {
@@ -263,17 +441,25 @@ func TestSlowLeavesNodesAlone(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	cut := Partition{Start: 1500 * time.Millisecond, Kind: One, Cut: 2, Links: 2}
-	empty := Partition{Kind: MajoritiesRing, Links: 2}
+	cut := Partition{Start: 1500 * time.Millisecond, Kind: One, Cut: 8, Links: 20}
+	empty := Partition{Kind: MajoritiesRing, Links: 20}
 	for want, partitions := range map[string][]Partition{
 		"": nil,
-		"partitions: one at 1.5 s cut 2 of 2 links, majorities-ring at 0.0 s cut nothing":                       {cut, empty},
+		"partitions: one at 1.5 s cut 8 of 20 links":                                       {cut},
+		"partitions: one at 1.5 s cut 8 of 20 links, majorities-ring at 0.0 s cut nothing": {cut, empty},
+		"partitions: one at 1.5 s cut 8 of 20 links, majorities-ring at 0.0 s cut nothing, " +
+			"one at 1.5 s cut 8 of 20 links, one at 1.5 s cut 8 of 20 links": {cut, empty, cut, cut},
+		"partitions: one at 1.5 s cut 8 of 20 links, one at 1.5 s cut 8 of 20 links, " +
+			"one at 1.5 s cut 8 of 20 links, one at 1.5 s cut 8 of 20 links": {cut, cut, cut, cut},
 		"no partition cut anything, so this was a run without partitions: majorities-ring at 0.0 s cut nothing": {empty},
-		"5 partitions, each of which cut links":                                                                 {cut, cut, cut, cut, cut},
-		"5 partitions, of which 2 cut nothing":                                                                  {cut, empty, cut, empty, cut},
+		"5 partitions, each of which cut links": {cut, cut, cut, cut, cut},
+		"5 partitions, of which 2 cut nothing":  {cut, empty, cut, empty, cut},
 	} {
 		if got := Describe(partitions); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+	if CutNothing(nil) {
+		t.Error("a run without partitions had some that cut nothing")
 	}
 }

@@ -94,11 +94,7 @@ func cutsSomething(kind string, n int) bool {
 func describe(grudge map[string][]string, nodes []string) edn.Map {
 	m := edn.Map{}
 	for _, node := range nodes {
-		senders, ok := grudge[node]
-		if !ok {
-			continue
-		}
-		m = append(m, edn.Entry{Key: node, Value: setOf(senders)})
+		m = append(m, edn.Entry{Key: node, Value: setOf(grudge[node])})
 	}
 	return m
 }

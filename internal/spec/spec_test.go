@@ -38,6 +38,12 @@ func TestBounds(t *testing.T) {
 		"--rate is not a number":                                                  func(t *Test) { t.Rate = math.NaN() },
 		"--rate is 1e+300":                                                        func(t *Test) { t.Rate = 1e300 },
 		"--cpu-cost is -1s, expected 0 to 1h0m0s":                                 func(t *Test) { t.CPUCost = Duration(-time.Second) },
+		"--cpu-cost is 2h0m0s, expected 0 to 1h0m0s":                              func(t *Test) { t.CPUCost = Duration(2 * time.Hour) },
+		"--yields is -0.5, expected a probability from 0 to 1":                    func(t *Test) { t.Yields = -0.5 },
+		"--yields is 1.5, expected a probability from 0 to 1":                     func(t *Test) { t.Yields = 1.5 },
+		"--yields is not a number":                                                func(t *Test) { t.Yields = math.NaN() },
+		"--time-limit is 1e+21, expected":                                         func(t *Test) { t.TimeLimit = 1e21 },
+		"--node-memory is 4096, expected 16 to 4095 MiB":                          func(t *Test) { t.NodeMemory = 4096 },
 		"--node-memory is 1, expected 16 to 4095 MiB":                             func(t *Test) { t.NodeMemory = 1 },
 		"--node-count is 0, expected 1 to 1000 nodes":                             func(t *Test) { t.Nodes = nil },
 		"--concurrency is 20000, expected 1 to 10000 workers":                     func(t *Test) { t.Concurrency = 20000 },
@@ -73,6 +79,18 @@ func TestLimitsAreIncluded(t *testing.T) {
 		change(&test)
 		if err := test.Validate(); err != nil {
 			t.Errorf("the %s values: %v", name, err)
+		}
+	}
+}
+
+// TestSettle: what strict checks give a program to settle is the recovery that the test
+// grants, and never zero, which would mean their default.
+func TestSettle(t *testing.T) {
+	for recovery, want := range map[float64]time.Duration{10: 10 * time.Second, 0.5: 500 * time.Millisecond, 0: 1} {
+		test := valid()
+		test.Recovery = recovery
+		if got := test.CheckOptions().Settle; got != want {
+			t.Errorf("a recovery of %v s is %v to settle, expected %v", recovery, got, want)
 		}
 	}
 }
