@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -222,7 +223,10 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func checkPlace(t *testing.T, text []byte, err error) {
+func checkPlace(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, text []byte, err error) {
 	t.Helper()
 	e, ok := err.(*SyntaxError)
 	if !ok {
@@ -254,6 +258,82 @@ func FuzzFromJSON(f *testing.F) {
 			t.Fatalf("%q reads as %s, but once written as %s (%v)", text, String(v), String(again), err)
 		}
 	})
+}
+
+// TestFromJSONAgrees: encoding/json reads the same values, and refuses what
+// FromJSON refuses.
+func TestFromJSONAgrees(t *testing.T) {
+	token := rapid.SampledFrom([]string{"{", "}", "[", "]", ",", ":", " ", "\n", "true", "false", "null", "nul", "0", "-1", "12.5e-3", "1E", "01", `"a"`, `"\u00e9\n"`, `"\ud83d\ude00"`, `"\ud800x"`, `"é"`, `"\x"`, `"`, `\`})
+	rapid.Check(t, func(t *rapid.T) {
+		var text []byte
+		if rapid.Bool().Draw(t, "valid") {
+			text = rapid.Custom(jsonText).Draw(t, "text")
+		} else {
+			text = []byte(strings.Join(rapid.SliceOfN(token, 0, 12).Draw(t, "tokens"), ""))
+		}
+		v, err := FromJSON(text)
+		if valid := json.Valid(text); valid != (err == nil) {
+			t.Fatalf("%q gives %v; for encoding/json its validity is %v", text, err, valid)
+		}
+		if err != nil {
+			checkPlace(t, text, err)
+			return
+		}
+		var want, got any
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(ToJSON(v), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q reads as %s (%v)", text, String(v), err)
+		}
+	})
+}
+
+// jsonText draws a JSON text of some depth.
+func jsonText(t *rapid.T) []byte {
+	var draw func(depth int) any
+	draw = func(depth int) any {
+		switch rapid.IntRange(0, 5+depth).Draw(t, "kind") {
+		case 0:
+			return nil
+		case 1:
+			return rapid.Bool().Draw(t, "bool")
+		case 2:
+			return rapid.Int64().Draw(t, "int")
+		case 3:
+			return rapid.Float64Range(-1e9, 1e9).Draw(t, "float")
+		case 4, 5:
+			return rapid.String().Draw(t, "string")
+		case 6:
+			m := map[string]any{}
+			for range rapid.IntRange(0, 3).Draw(t, "fields") {
+				m[rapid.String().Draw(t, "name")] = draw(depth - 1)
+			}
+			return m
+		}
+		seq := []any{}
+		for range rapid.IntRange(0, 3).Draw(t, "elements") {
+			seq = append(seq, draw(depth-1))
+		}
+		return seq
+	}
+	text, err := json.Marshal(draw(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func BenchmarkFromJSON(b *testing.B) {
+	line := append([]byte(`{"type": "read_ok", "in_reply_to": 825, "messages": [0`), bytes.Repeat([]byte(",123"), 500)...)
+	line = append(line, "]}"...)
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := FromJSON(line); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {
@@ -359,6 +439,15 @@ func TestFromJSONErrors(t *testing.T) {
 		"1 2":                     "1:2: more text after the JSON value",
 		"\"a\xffb\"":              "1:3: text that is not UTF-8",
 		"1e999":                   "1:6: a number out of range: 1e999",
+		"[01]":                    "1:3: found '1' where JSON does not allow it",
+		"-x":                      "1:2: found 'x' where JSON does not allow it",
+		"[1.]":                    "1:4: found ']' where JSON does not allow it",
+		"[1e+]":                   "1:5: found ']' where JSON does not allow it",
+		"{1: 2}":                  "1:2: found '1' where JSON does not allow it",
+		"{\"a\": 1 \"b\"}":        "1:9: found '\"' where JSON does not allow it",
+		"\"abc":                   "1:5: the JSON text ends too early",
+		"\"a\\q\"":                "1:4: found 'q' where JSON does not allow it",
+		"\"\\u12\x13\x14\"":       "1:6: found '\\x13' where JSON does not allow it",
 		strings.Repeat("[", 1000): "1:514: arrays and objects nested deeper than 512",
 	} {
 		_, err := FromJSON([]byte(text))

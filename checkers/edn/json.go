@@ -3,9 +3,7 @@ package edn
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/big"
 	"strconv"
@@ -103,8 +101,7 @@ func writeJSONString(b *bytes.Buffer, s string) {
 // float64. Arrays and objects may be nested MaxDepth deep. The error is a
 // *SyntaxError.
 func FromJSON(text []byte) (any, error) {
-	r := &jsonReader{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
-	r.dec.UseNumber()
+	r := &jsonReader{text: text}
 	if !utf8.Valid(text) {
 		return nil, r.fail(invalidUTF8(text), "text that is not UTF-8")
 	}
@@ -112,113 +109,235 @@ func FromJSON(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if end := r.dec.InputOffset(); len(bytes.TrimLeft(text[end:], " \t\r\n")) > 0 {
+	end := r.at
+	if r.space(); r.at < len(text) {
 		return nil, r.fail(end, "more text after the JSON value")
 	}
 	return v, nil
 }
 
-func invalidUTF8(text []byte) int64 {
+func invalidUTF8(text []byte) int {
 	for i := 0; ; {
 		r, size := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && size <= 1 {
-			return int64(i)
+			return i
 		}
 		i += size
 	}
 }
 
-// jsonReader reads JSON and knows the line and column of its errors.
+// jsonReader reads JSON (RFC 8259) and knows the line and column of its errors.
+// Every answer of a node passes it, so it builds values without an intermediate form.
 type jsonReader struct {
 	text []byte
-	dec  *json.Decoder
+	at   int
 }
 
-func (r *jsonReader) fail(offset int64, format string, args ...any) error {
-	before := r.text[:min(offset, int64(len(r.text)))]
+func (r *jsonReader) fail(offset int, format string, args ...any) error {
+	before := r.text[:offset]
 	line := 1 + bytes.Count(before, []byte{'\n'})
 	return &SyntaxError{line, len(before) - bytes.LastIndexByte(before, '\n'), fmt.Sprintf(format, args...)}
 }
 
-func (r *jsonReader) token() (json.Token, error) {
-	token, err := r.dec.Token()
-	var syntax *json.SyntaxError
-	switch {
-	case err == io.EOF, err == io.ErrUnexpectedEOF:
-		return nil, r.fail(int64(len(r.text)), "the JSON text ends too early")
-	case errors.As(err, &syntax):
-		at := r.offending(syntax)
-		return nil, r.fail(at, "found %s where JSON does not allow it", quoteRune(r.text[max(at, 0):]))
-	case err != nil:
-		return nil, r.fail(r.dec.InputOffset(), "%v", err)
+// unexpected is the error for the current character.
+func (r *jsonReader) unexpected() error {
+	if r.at >= len(r.text) {
+		return r.fail(len(r.text), "the JSON text ends too early")
 	}
-	return token, nil
+	c, _ := utf8.DecodeRune(r.text[r.at:])
+	return r.fail(r.at, "found %s where JSON does not allow it", strconv.QuoteRune(c))
 }
 
-// quoteRune quotes the first rune of a text.
-func quoteRune(text []byte) string {
-	c, _ := utf8.DecodeRune(text)
-	return strconv.QuoteRune(c)
+func (r *jsonReader) space() {
+	for r.at < len(r.text) && (r.text[r.at] == ' ' || r.text[r.at] == '\t' || r.text[r.at] == '\r' || r.text[r.at] == '\n') {
+		r.at++
+	}
 }
 
-// offending returns the offset of the character that an error of encoding/json
-// names: depending on who found it, it is the last one before Offset or the first
-// one after it.
-func (r *jsonReader) offending(err *json.SyntaxError) int64 {
-	if at := err.Offset; at < int64(len(r.text)) && strings.Contains(err.Error(), strconv.QuoteRune(rune(r.text[at]))) {
-		return at
+// peek returns the current character, 0 at the end.
+func (r *jsonReader) peek() byte {
+	if r.at < len(r.text) {
+		return r.text[r.at]
 	}
-	return err.Offset - 1
+	return 0
 }
 
 func (r *jsonReader) value(depth int) (any, error) {
-	token, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		return r.collection(t, depth+1)
-	case json.Number:
-		if len(t) <= MaxNumber {
-			if v, ok := parseNumber([]byte(t)); ok {
-				return v, nil
-			}
+	r.space()
+	switch c := r.peek(); c {
+	case '{', '[':
+		r.at++
+		if depth++; depth > MaxDepth {
+			return nil, r.fail(r.at, "arrays and objects nested deeper than %d", MaxDepth)
 		}
-		return nil, r.fail(r.dec.InputOffset(), "a number out of range: %s", brief.Text(t, shown))
-	case string:
-		if len(t) > MaxString {
-			return nil, r.fail(r.dec.InputOffset(), "a string longer than %d MiB", MaxString>>20)
+		if c == '[' {
+			return r.array(depth)
 		}
+		return r.object(depth)
+	case '"':
+		return r.str()
+	case 't':
+		return true, r.word("true")
+	case 'f':
+		return false, r.word("false")
+	case 'n':
+		return nil, r.word("null")
 	}
-	return token, nil
+	return r.number()
 }
 
-func (r *jsonReader) collection(open json.Delim, depth int) (any, error) {
-	if depth > MaxDepth {
-		return nil, r.fail(r.dec.InputOffset(), "arrays and objects nested deeper than %d", MaxDepth)
+func (r *jsonReader) word(word string) error {
+	for i := range len(word) {
+		if r.peek() != word[i] {
+			return r.unexpected()
+		}
+		r.at++
 	}
-	seq, m := []any{}, Map{}
-	for r.dec.More() {
+	return nil
+}
+
+func (r *jsonReader) array(depth int) (any, error) {
+	seq := []any{}
+	if r.space(); r.peek() == ']' {
+		r.at++
+		return seq, nil
+	}
+	for {
 		v, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		if open == '[' {
-			seq = append(seq, v)
-			continue
+		seq = append(seq, v)
+		if done, err := r.separator(']'); done || err != nil {
+			return seq, err
 		}
-		value, err := r.value(depth)
+	}
+}
+
+func (r *jsonReader) object(depth int) (any, error) {
+	m := Map{}
+	if r.space(); r.peek() == '}' {
+		r.at++
+		return m, nil
+	}
+	for {
+		if r.space(); r.peek() != '"' {
+			return nil, r.unexpected()
+		}
+		name, err := r.str()
 		if err != nil {
 			return nil, err
 		}
-		m = append(m, Entry{v, value})
+		if r.space(); r.peek() != ':' {
+			return nil, r.unexpected()
+		}
+		r.at++
+		v, err := r.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		m = append(m, Entry{name, v})
+		if done, err := r.separator('}'); done || err != nil {
+			return m, err
+		}
 	}
-	if _, err := r.token(); err != nil {
+}
+
+// separator reads a comma, or the end of an array or object.
+func (r *jsonReader) separator(end byte) (done bool, err error) {
+	r.space()
+	switch r.peek() {
+	case ',', end:
+		r.at++
+		return r.text[r.at-1] == end, nil
+	}
+	return false, r.unexpected()
+}
+
+func (r *jsonReader) str() (any, error) {
+	start, escaped := r.at, false
+	for r.at++; r.peek() != '"'; r.at++ {
+		switch {
+		case r.peek() < ' ':
+			return nil, r.unexpected()
+		case r.peek() == '\\':
+			escaped = true
+			if err := r.escape(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.at++
+	text := string(r.text[start+1 : r.at-1])
+	if escaped {
+		_ = json.Unmarshal(r.text[start:r.at], &text) // its form has been checked
+	}
+	if len(text) > MaxString {
+		return nil, r.fail(r.at, "a string longer than %d MiB", MaxString>>20)
+	}
+	return text, nil
+}
+
+// escape moves to the last character of an escape in a string.
+func (r *jsonReader) escape() error {
+	r.at++
+	switch r.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return nil
+	case 'u':
+		for range 4 {
+			r.at++
+			if c := r.peek(); !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
+				return r.unexpected()
+			}
+		}
+		return nil
+	}
+	return r.unexpected()
+}
+
+func (r *jsonReader) number() (any, error) {
+	start := r.at
+	if r.peek() == '-' {
+		r.at++
+	}
+	if r.peek() == '0' {
+		r.at++
+	} else if err := r.digits(); err != nil {
 		return nil, err
 	}
-	if open == '[' {
-		return seq, nil
+	if r.peek() == '.' {
+		r.at++
+		if err := r.digits(); err != nil {
+			return nil, err
+		}
 	}
-	return m, nil
+	if r.peek()|0x20 == 'e' {
+		r.at++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.at++
+		}
+		if err := r.digits(); err != nil {
+			return nil, err
+		}
+	}
+	text := r.text[start:r.at]
+	if len(text) <= MaxNumber {
+		if v, ok := parseNumber(text); ok {
+			return v, nil
+		}
+	}
+	return nil, r.fail(r.at, "a number out of range: %s", brief.Text(string(text), shown))
+}
+
+// digits reads at least one digit.
+func (r *jsonReader) digits() error {
+	start := r.at
+	for c := r.peek(); c >= '0' && c <= '9'; c = r.peek() {
+		r.at++
+	}
+	if r.at == start {
+		return r.unexpected()
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -200,7 +201,7 @@ func (s *scanner) escape() error {
 	case 'u':
 		for range 4 {
 			s.at++
-			if c := s.peek() | 0x20; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			if !strings.ContainsRune("0123456789abcdefABCDEF", rune(s.peek())) {
 				return s.fail("four hexadecimal digits after \\u")
 			}
 		}

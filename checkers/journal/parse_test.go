@@ -44,6 +44,7 @@ func TestParseErrors(t *testing.T) {
 		`{"src":"a","Dest":"b","body":{}}`:                            `it has the field "Dest", expected "dest"`,
 		"{\"src\":\"\xff\",\"dest\":\"b\"}":                           "it is not UTF-8",
 		"{\"src\":\"a\tb\"}":                                          "expected no control character",
+		"{\"src\":\"\\u12\x133\"}":                                    "four hexadecimal digits",
 	} {
 		_, err := Parse([]byte(line))
 		if err == nil || !strings.Contains(err.Error(), want) {
