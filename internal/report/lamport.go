@@ -50,6 +50,9 @@ type flight struct {
 	reason  string
 	from,
 	to int // rows; to is -1 for a message that is still on its way at the end
+
+	arrow arrow
+	label label
 }
 
 // event is one end of a flight.
@@ -175,7 +178,7 @@ func (d *Diagram) WriteSVG(w io.Writer) error {
 	for i, id := range lanes {
 		x[id] = leftMargin + 30 + float64(i)*spacing
 	}
-	rows := d.rows()
+	rows := d.rows(x)
 	bottom := topMargin + rowHeight
 	if len(rows) > 0 {
 		bottom = rows[len(rows)-1].y + rowHeight
@@ -189,8 +192,10 @@ func (d *Diagram) WriteSVG(w io.Writer) error {
 	}
 	c.add(`<text x="12" y="18" style="font-weight:600">%s</text>`, escape(d.Title))
 	drawTimes(c, rows, width)
+	d.placeArrows(rows, x, bottom)
+	d.placeLabels()
 	for i := range d.flights {
-		d.drawFlight(c, &d.flights[i], rows, x, bottom)
+		drawFlight(c, &d.flights[i])
 	}
 	if d.left > 0 {
 		c.add(`<text class="fault-text" x="%.1f" y="%.1f">… and %d more messages</text>`, leftMargin, bottom+16, d.left)
@@ -207,17 +212,21 @@ type row struct {
 	gap time.Duration // silence before it that is worth a mark, or 0
 }
 
-// rows places the events: those of one instant, lane and direction share a row.
-func (d *Diagram) rows() []row {
+// rows places the events: those of one instant, lane and direction share a row,
+// unless the arrows would lie on each other.
+func (d *Diagram) rows(x map[string]float64) []row {
 	slices.SortStableFunc(d.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	d.fanOut(x)
 	var rows []row
+	ends := map[string]bool{} // lanes at the other ends of the last row's messages
 	y := topMargin
 	for i, e := range d.events {
 		p := e
 		if i > 0 {
 			p = d.events[i-1]
 		}
-		if i == 0 || p.at != e.at || p.lane != e.lane || p.sent != e.sent {
+		other := d.otherEnd(e)
+		if i == 0 || p.at != e.at || p.lane != e.lane || p.sent != e.sent || ends[other] {
 			r := row{at: e.at, y: y}
 			if i > 0 && e.at-p.at >= silence {
 				r.gap = e.at - p.at
@@ -225,7 +234,9 @@ func (d *Diagram) rows() []row {
 			}
 			rows = append(rows, r)
 			y = r.y + rowHeight
+			clear(ends)
 		}
+		ends[other] = true
 		f := &d.flights[e.flight]
 		if e.sent {
 			f.from = len(rows) - 1
@@ -234,6 +245,38 @@ func (d *Diagram) rows() []row {
 		}
 	}
 	return rows
+}
+
+// otherEnd returns the lane at which the message of an event is not.
+func (d *Diagram) otherEnd(e event) string {
+	m := d.flights[e.flight].message
+	if e.sent {
+		return lane(m.Dest)
+	}
+	return lane(m.Src)
+}
+
+// fanOut orders events of one instant so that arrows to or from one row form a fan: of
+// those that end together the farthest arrives first, and of those that begin together the
+// nearest leaves first. In the order of the lanes they could lie on one line, and look like
+// one message that goes from lane to lane.
+func (d *Diagram) fanOut(x map[string]float64) {
+	distance := func(e event) float64 { return math.Abs(x[e.lane] - x[d.otherEnd(e)]) }
+	for first := 0; first < len(d.events); {
+		last := first
+		farthest := map[string]float64{} // by lane: what a lane sends stays together
+		for ; last < len(d.events) && d.events[last].at == d.events[first].at && d.events[last].sent == d.events[first].sent; last++ {
+			e := d.events[last]
+			farthest[e.lane] = max(farthest[e.lane], distance(e))
+		}
+		slices.SortStableFunc(d.events[first:last], func(a, b event) int {
+			if a.sent {
+				return cmp.Compare(farthest[a.lane], farthest[b.lane])
+			}
+			return cmp.Compare(distance(b), distance(a))
+		})
+		first = last
+	}
 }
 
 // drawTimes writes the times at the left, and the silences.
@@ -269,60 +312,40 @@ func (d *Diagram) drawFaults(c *canvas, rows []row, width float64) {
 	}
 }
 
-// drawFlight draws one message with its label.
-func (d *Diagram) drawFlight(c *canvas, f *flight, rows []row, x map[string]float64, bottom float64) {
-	x1, y1 := x[lane(f.message.Src)], rows[f.from].y
-	x2, y2 := x[lane(f.message.Dest)], bottom
-	if f.to >= 0 {
-		y2 = rows[f.to].y
+// placeArrows decides where the arrows begin and end. That of a lost message ends before
+// it is there.
+func (d *Diagram) placeArrows(rows []row, x map[string]float64, bottom float64) {
+	for i := range d.flights {
+		f := &d.flights[i]
+		a := arrow{x[lane(f.message.Src)], rows[f.from].y, x[lane(f.message.Dest)], bottom}
+		if f.to >= 0 {
+			a.y2 = rows[f.to].y
+		}
+		if f.lost {
+			a.x2, a.y2 = a.at(0.75)
+		}
+		f.arrow = a
 	}
-	class, marker, text := "msg", "m", labelOf(f.message.Body)
+}
+
+// drawFlight draws one message with its label.
+func drawFlight(c *canvas, f *flight) {
+	class, marker := "msg", "m"
 	switch {
 	case f.lost:
 		class = "lost"
-		x2, y2 = x1+(x2-x1)*0.75, y1+(y2-y1)*0.75
-	case strings.Contains(text, "_ok"):
+	case strings.Contains(labelOf(f.message.Body), "_ok"):
 		class, marker = "ack", "a"
 	}
+	a := f.arrow
 	c.add(`<g><title>%s</title>`, escape(f.message.String()))
 	if f.lost {
-		c.add(`<line class="lost" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="label lost-text" x="%.1f" y="%.1f">✗ %s</text>`, x1, y1, x2, y2, x2, y2+4, escape(f.reason))
+		c.add(`<line class="lost" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="label lost-text" x="%.1f" y="%.1f">✗ %s</text>`, a.x1, a.y1, a.x2, a.y2, a.x2, a.y2+4, escape(f.reason))
 	} else {
-		c.add(`<line class="%s" marker-end="url(#%s)" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, marker, x1, y1, x2, y2)
+		c.add(`<line class="%s" marker-end="url(#%s)" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, marker, a.x1, a.y1, a.x2, a.y2)
 	}
-	// A label stands in the gap next to the end that no other message shares.
-	at, gap := 0.5, min(0.5, d.laneGap/2/max(1, math.Abs(x2-x1)))
-	switch {
-	case f.lost:
-	case d.shared(func(o *flight) bool { return o.from == f.from }):
-		at = 1 - gap
-	case d.shared(func(o *flight) bool { return o.to == f.to }):
-		at = gap
-	}
-	length := math.Hypot(x2-x1, y2-y1)
-	if at != 0.5 {
-		length = d.laneGap
-	}
-	if most := int(length/6) - 1; len([]rune(text)) > most && most > 3 {
-		text = string([]rune(text)[:most-1]) + "…"
-	}
-	angle := math.Atan2(y2-y1, x2-x1) * 180 / math.Pi
-	if angle > 90 || angle < -90 {
-		angle += 180
-	}
-	mx, my := x1+(x2-x1)*at, y1+(y2-y1)*at
-	c.add(`<text class="label %s-text" x="%.1f" y="%.1f" transform="rotate(%.1f %.1f %.1f)">%s</text></g>`, class, mx, my-4, angle, mx, my, escape(text))
-}
-
-// shared reports whether more than one message is drawn that is like this.
-func (d *Diagram) shared(like func(*flight) bool) bool {
-	n := 0
-	for i := range d.flights {
-		if like(&d.flights[i]) {
-			n++
-		}
-	}
-	return n > 1
+	l := f.label
+	c.add(`<text class="label %s-text" x="%.1f" y="%.1f" transform="rotate(%.1f %.1f %.1f)">%s</text></g>`, class, l.x, l.y-4, l.degrees, l.x, l.y, escape(l.text))
 }
 
 // labelOf says in a few words what a message is: its type and its fields, without

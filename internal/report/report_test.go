@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,6 +123,112 @@ func TestDiagramCountsWhatItLeavesOut(t *testing.T) {
 	}
 	if got := texts(t, b.Bytes()); !strings.Contains(got, "… and 4 more messages") {
 		t.Errorf("the diagram does not say how many messages it leaves out:\n%s", got)
+	}
+}
+
+// arrows returns the ends of the lines of the messages in a diagram: x1, y1, x2, y2.
+func arrows(t *testing.T, svg []byte) (out [][4]float64) {
+	t.Helper()
+	line := regexp.MustCompile(`<line class="(?:msg|ack)"[^>]* x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)"`)
+	for _, m := range line.FindAllSubmatch(svg, -1) {
+		var a [4]float64
+		for i := range a {
+			var err error
+			if a[i], err = strconv.ParseFloat(string(m[i+1]), 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// TestArrowsAreApart checks that messages of one instant are not drawn on one line, where
+// they would look like a single message that goes from lane to lane.
+func TestArrowsAreApart(t *testing.T) {
+	read, ok := `{"type":"read"}`, `{"type":"read_ok"}`
+	for name, messages := range map[string][]message{
+		"one request to every node": {{"c1", "n0", read, 0, 0, ""}, {"c2", "n1", read, 0, 0, ""}, {"c3", "n2", read, 0, 0, ""}},
+		"two requests to one node":  {{"c1", "n0", read, 0, 0, ""}, {"c2", "n0", read, 0, 0, ""}},
+		"the answers of all nodes":  {{"n2", "c1", ok, 0, 0, ""}, {"n1", "c2", ok, 0, 0, ""}, {"n0", "c3", ok, 0, 0, ""}},
+		"two answers of one node":   {{"n0", "c1", ok, 0, 0, ""}, {"n0", "c2", ok, 0, 0, ""}},
+	} {
+		d := &report.Diagram{}
+		var sends, ends []journal.Event
+		for i, e := range events(messages) {
+			if i%2 == 0 {
+				sends = append(sends, e)
+			} else {
+				ends = append(ends, e)
+			}
+		}
+		for _, e := range append(sends, ends...) {
+			d.Add(e)
+		}
+		var b bytes.Buffer
+		if err := d.WriteSVG(&b); err != nil {
+			t.Fatal(err)
+		}
+		lines := arrows(t, b.Bytes())
+		if len(lines) != len(messages) {
+			t.Fatalf("%s: %d arrows, expected %d:\n%s", name, len(lines), len(messages), &b)
+		}
+		for i, p := range lines {
+			for _, q := range lines[:i] {
+				slope := func(a [4]float64) float64 { return (a[3] - a[1]) / (a[2] - a[0]) }
+				if slope(p) == slope(q) && q[1]+slope(q)*(p[0]-q[0]) == p[1] {
+					t.Errorf("%s: the arrows %v and %v lie on one line", name, q, p)
+				}
+			}
+		}
+	}
+}
+
+// TestLabelsAreApart checks that the texts of messages that cross are not written over
+// each other.
+func TestLabelsAreApart(t *testing.T) {
+	d := &report.Diagram{}
+	ms := time.Millisecond
+	cas := json.RawMessage(`{"type":"cas","create_if_not_exists":true,"key":"committed/0","to":0}`)
+	for _, e := range []journal.Event{
+		{Kind: journal.Send, Time: 0, Message: journal.Message{ID: 0, Src: "n0", Dest: "lin-kv", Body: cas}},
+		{Kind: journal.Send, Time: 0, Message: journal.Message{ID: 1, Src: "n1", Dest: "lin-kv", Body: cas}},
+		{Kind: journal.Recv, Time: ms, Message: journal.Message{ID: 0, Src: "n0", Dest: "lin-kv"}},
+		{Kind: journal.Send, Time: ms, Message: journal.Message{ID: 2, Src: "lin-kv", Dest: "n0", Body: json.RawMessage(`{"type":"cas_ok"}`)}},
+		{Kind: journal.Recv, Time: ms, Message: journal.Message{ID: 1, Src: "n1", Dest: "lin-kv"}},
+		{Kind: journal.Recv, Time: 2 * ms, Message: journal.Message{ID: 2, Src: "lin-kv", Dest: "n0"}},
+	} {
+		d.Add(e)
+	}
+	var b bytes.Buffer
+	if err := d.WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	label := regexp.MustCompile(`<text class="label [^"]*" x="([\d.]+)" y="([\d.]+)" transform="rotate\(([-\d.]+) [^>]*>([^<]+)<`)
+	var labels [][][2]float64 // points in the middle of each character
+	for _, m := range label.FindAllStringSubmatch(b.String(), -1) {
+		x, _ := strconv.ParseFloat(m[1], 64)
+		y, _ := strconv.ParseFloat(m[2], 64)
+		degrees, _ := strconv.ParseFloat(m[3], 64)
+		sin, cos := math.Sincos(degrees * math.Pi / 180)
+		var points [][2]float64
+		for i, n := 0, len([]rune(html.UnescapeString(m[4]))); i < n; i++ {
+			along := 5.5 * (float64(i) - float64(n-1)/2)
+			points = append(points, [2]float64{x + along*cos, y + along*sin})
+		}
+		labels = append(labels, points)
+	}
+	if len(labels) != 3 {
+		t.Fatalf("%d labels, expected 3:\n%s", len(labels), &b)
+	}
+	for i, p := range labels {
+		for j, q := range labels[:i] {
+			for _, a := range p {
+				if slices.ContainsFunc(q, func(b [2]float64) bool { return math.Hypot(a[0]-b[0], a[1]-b[1]) < 7 }) {
+					t.Fatalf("the labels %d and %d cover each other at %.0f", j, i, a)
+				}
+			}
+		}
 	}
 }
 
