@@ -110,8 +110,8 @@ func LatenciesOf(h *history.History) Latencies {
 		}
 	}
 	out := Latencies{}
-	for f, t := range times { // unordered: into a map
-		out[f] = *QuantilesOf(t)
+	for _, f := range slices.Sorted(maps.Keys(times)) {
+		out[f] = *QuantilesOf(times[f])
 	}
 	return out
 }

@@ -196,7 +196,7 @@ func friendlyModel(canonical string) string {
 // alphabetical order. A model with a friendly name is listed under that one.
 func ConsistencyModels() []string {
 	var names []string
-	for name := range weaker {
+	for _, name := range slices.Sorted(maps.Keys(weaker)) {
 		if judgeable(name) {
 			names = append(names, friendlyModel(name))
 		}

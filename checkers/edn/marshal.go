@@ -54,7 +54,7 @@ func marshal(rv reflect.Value) any {
 		return out
 	case reflect.Map:
 		out := make(Map, 0, rv.Len())
-		for it := rv.MapRange(); it.Next(); {
+		for it := rv.MapRange(); it.Next(); { // unordered: sorted below
 			out = append(out, Entry{Marshal(it.Key().Interface()), Marshal(it.Value().Interface())})
 		}
 		SortMap(out)

@@ -96,10 +96,11 @@ func writeExploration(page *picture.Exploration, root string, at time.Time) (str
 	if err != nil {
 		return "", fmt.Errorf("write %s: %w", store.ExploreJSON, err)
 	}
-	for name, content := range map[string][]byte{store.ExploreHTML: html.Bytes(), store.ExploreJSON: append(text, '\n')} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
-			return "", err
-		}
+	if err := os.WriteFile(filepath.Join(dir, store.ExploreHTML), html.Bytes(), 0o666); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, store.ExploreJSON), append(text, '\n'), 0o666); err != nil {
+		return "", err
 	}
 	return dir, nil
 }

@@ -113,21 +113,24 @@ func complete(cmd *cobra.Command) {
 			return out, cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	for name, choices := range map[string][]string{
-		"workload": workload.Names(), "nemesis": nemesis.Names(), "engine": engines,
-		"topology": workload.Topologies, "latency-dist": {"constant", "uniform", "exponential"},
+	for _, flag := range []struct {
+		name    string
+		choices []string
+	}{
+		{"workload", workload.Names()}, {"nemesis", nemesis.Names()}, {"engine", engines},
+		{"topology", workload.Topologies}, {"latency-dist", []string{"constant", "uniform", "exponential"}},
 	} {
-		if cmd.Flags().Lookup(name) == nil {
+		if cmd.Flags().Lookup(flag.name) == nil {
 			continue
 		}
-		list := name == "nemesis"
-		cmd.RegisterFlagCompletionFunc(name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		list := flag.name == "nemesis"
+		cmd.RegisterFlagCompletionFunc(flag.name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 			done := typed[:strings.LastIndex(typed, ",")+1]
 			if !list {
 				done = ""
 			}
 			var out []string
-			for _, c := range choices {
+			for _, c := range flag.choices {
 				out = append(out, done+c)
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp

@@ -191,9 +191,12 @@ func maelstromArgs(t *spec.Test, o output, bin string) []string {
 		}
 		args = append(args, "--availability", least)
 	}
-	for name, on := range map[string]bool{"--log-stderr": o.logStderr, "--log-net-send": o.logNetSend, "--log-net-recv": o.logNetRecv} {
-		if on {
-			args = append(args, name)
+	for _, flag := range []struct {
+		name string
+		on   bool
+	}{{"--log-stderr", o.logStderr}, {"--log-net-send", o.logNetSend}, {"--log-net-recv", o.logNetRecv}} {
+		if flag.on {
+			args = append(args, flag.name)
 		}
 	}
 	if len(t.Args) > 0 {
@@ -226,14 +229,15 @@ func netOf(results edn.Map) *journal.Stats {
 	if !ok {
 		return nil
 	}
-	traffic := func(group string) (t journal.Traffic) {
+	traffic := func(group string) journal.Traffic {
 		v, _ := net.Get(edn.Keyword(group))
 		counts, _ := v.(edn.Map)
-		for name, field := range map[string]*int64{"send-count": &t.SendCount, "recv-count": &t.RecvCount, "msg-count": &t.MsgCount} {
+		number := func(name string) int64 {
 			v, _ := counts.Get(edn.Keyword(name))
-			*field, _ = v.(int64)
+			n, _ := v.(int64)
+			return n
 		}
-		return t
+		return journal.Traffic{SendCount: number("send-count"), RecvCount: number("recv-count"), MsgCount: number("msg-count")}
 	}
 	return &journal.Stats{All: traffic("all"), Clients: traffic("clients"), Servers: traffic("servers")}
 }

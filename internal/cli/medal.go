@@ -29,7 +29,7 @@ func (a *attempt) add(t *spec.Test, v *verdict.Verdict, dir string) (*standing.S
 	a.lost = a.lost || v.Outcome != verdict.Pass
 	a.pass.Strict = a.pass.Strict && t.Strict
 	a.pass.Program, a.pass.When = t.Program, t.Start
-	for title, figure := range a.stage.Measure(v.Results) {
+	for title, figure := range a.stage.Measure(v.Results) { // unordered: each figure by itself
 		if known, ok := a.pass.Figures[title]; !ok || figure > known {
 			a.pass.Figures[title] = figure
 		}

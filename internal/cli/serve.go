@@ -178,10 +178,11 @@ func (s *stageRunner) Run(ctx context.Context, o web.Order, report func(web.Prog
 	if s.store != "store" {
 		words = append(words, "--store", s.store)
 	}
-	for flag, value := range map[string]string{"seed": o.Seed, "engine": o.Engine} {
-		if value != "" {
-			words = withFlag(words, flag, value)
-		}
+	if o.Seed != "" {
+		words = withFlag(words, "seed", o.Seed)
+	}
+	if o.Engine != "" {
+		words = withFlag(words, "engine", o.Engine)
 	}
 	if o.Strict {
 		words = append(words, "--strict")

@@ -3,8 +3,10 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,8 +152,8 @@ func (a *app) newSolution() *cobra.Command {
 			if !solution.InsideModule(dir) {
 				files["go.mod"], files["go.sum"] = solution.GoMod("1.21"), solution.GoSum
 			}
-			for name, text := range files {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(files[name]), 0o666); err != nil {
 					return err
 				}
 			}

@@ -10,6 +10,7 @@ package network
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -175,12 +176,11 @@ func (n *Network) record(kind journal.Kind, m journal.Message, reason string) {
 // ids returns the ids of the attached endpoints that are not clients.
 func (n *Network) ids() []string {
 	var ids []string
-	for id, box := range n.inboxes {
-		if box.endpoint != nil && !journal.IsClient(id) {
+	for _, id := range slices.Sorted(maps.Keys(n.inboxes)) {
+		if n.inboxes[id].endpoint != nil && !journal.IsClient(id) {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
 	return ids
 }
 

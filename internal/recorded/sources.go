@@ -1,6 +1,7 @@
 package recorded
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -32,11 +33,9 @@ func (r *Run) assume(o *checkers.Options) (Sources, error) {
 }
 
 func (s *Sources) set(found *jepsen.Options) {
-	for option, source := range map[string]*string{"workload": &s.Workload, "consistency-models": &s.Models, "availability": &s.Availability} {
-		if place := found.Place(option); place != "" {
-			*source = place
-		}
-	}
+	s.Workload = cmp.Or(found.Place("workload"), s.Workload)
+	s.Models = cmp.Or(found.Place("consistency-models"), s.Models)
+	s.Availability = cmp.Or(found.Place("availability"), s.Availability)
 }
 
 // Describe says in one line how the run is judged.

@@ -45,8 +45,8 @@ func (t *Traffic) WriteSVG(w io.Writer) error {
 	edges, most, total := t.edges(ids)
 	const size = 560.0
 	at := layout(ids, edges, size)
-	height := 0.0 // a grid may have fewer rows than columns
-	for _, p := range at {
+	height := 0.0          // a grid may have fewer rows than columns
+	for _, p := range at { // unordered: a maximum
 		height = max(height, p.y+60)
 	}
 	c := &canvas{}

@@ -36,31 +36,36 @@ func (s Solution) args(root string) []string {
 // or else from the stage's directory.
 func solutionOf(t *testing.T, stage, root string) (Solution, bool) {
 	s := Solution{Stage: stage}
-	for variable, path := range map[string]*string{"SOLUTION": &s.Dir, "BIN": &s.Bin} {
-		value := os.Getenv(variable)
-		if value == "" {
-			continue
-		}
-		*path = value
-		if !filepath.IsAbs(value) {
-			*path = filepath.Join(root, value)
-			if _, err := os.Stat(*path); err != nil {
-				*path = value
-			}
-		}
-		abs, err := filepath.Abs(*path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(abs); err != nil {
-			t.Fatalf("%s=%s: %v (a relative path begins at %s)", variable, value, err, root)
-		}
-		*path = abs
-	}
+	s.Dir = pathIn(t, "SOLUTION", root)
+	s.Bin = pathIn(t, "BIN", root)
 	if s.Dir != "" && s.Bin != "" {
 		t.Fatal("both SOLUTION and BIN are set; expected one of them")
 	}
 	return s, s.Dir != "" || s.Bin != ""
+}
+
+// pathIn returns the absolute form of the path that an environment variable holds, ""
+// if it is not set.
+func pathIn(t *testing.T, variable, root string) string {
+	value := os.Getenv(variable)
+	if value == "" {
+		return ""
+	}
+	path := value
+	if !filepath.IsAbs(value) {
+		path = filepath.Join(root, value)
+		if _, err := os.Stat(path); err != nil {
+			path = value
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s=%s: %v (a relative path begins at %s)", variable, value, err, root)
+	}
+	return path
 }
 
 // exercises are the scripts in the order of their steps.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,8 +124,8 @@ func AddHardMode(root, stage, program string, outcomes map[uint64]bool) (HardMod
 		if h, err = decodeHardMode(path, text, stage, program); err != nil {
 			return nil, err
 		}
-		for seed, passed := range outcomes { // each changes only what is known of its own seed
-			h.add(seed, passed)
+		for _, seed := range slices.Sorted(maps.Keys(outcomes)) {
+			h.add(seed, outcomes[seed])
 		}
 		text, err = json.MarshalIndent(h, "", "  ")
 		return append(text, '\n'), err

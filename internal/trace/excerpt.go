@@ -3,6 +3,8 @@ package trace
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"glomers/checkers/brief"
 	"glomers/checkers/edn"
@@ -51,16 +53,17 @@ func (n names) cut(v any) (any, bool) {
 		return v, false
 	case map[string]any:
 		out, did := map[string]any{}, false
-		for k, x := range v { // into another map: the order does not show
-			part, cut := n.cut(x)
+		keys := slices.Sorted(maps.Keys(v))
+		for _, k := range keys {
+			part, cut := n.cut(v[k])
 			out[k] = part
 			did = did || cut
 		}
 		if len(v) <= few {
 			return out, did
 		}
-		for k, x := range v { // as above
-			if !n.word(k) && !n.number(k) && n.in(x) == 0 {
+		for _, k := range keys {
+			if !n.word(k) && !n.number(k) && n.in(v[k]) == 0 {
 				delete(out, k)
 			}
 		}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,9 +53,9 @@ func partition(v any) (string, bool) {
 		sides[key] = append(sides[key], fmt.Sprint(e.Key))
 	}
 	var one, other string
-	for unheard, ids := range sides { // of two the smaller one is taken below: the order does not show
-		slices.Sort(ids)
-		one, other = unheard, strings.Join(ids, ", ")
+	for _, unheard := range slices.Sorted(maps.Keys(sides)) { // of two; others are not described
+		slices.Sort(sides[unheard])
+		one, other = unheard, strings.Join(sides[unheard], ", ")
 	}
 	if len(sides) == 2 && slices.Equal(sides[other], strings.Split(one, ", ")) {
 		if len(other) > len(one) || len(other) == len(one) && other > one {

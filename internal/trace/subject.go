@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -89,11 +90,11 @@ func (n names) in(v any) int {
 		if key, ok := v["key"]; ok && n.keyed {
 			return n.in(key)
 		}
-		for k, x := range v { // a sum: the order does not show
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if n.word(k) || n.number(k) {
 				count++
 			}
-			count += n.in(x)
+			count += n.in(v[k])
 		}
 	}
 	return count

@@ -292,10 +292,15 @@ func (t *Trace) end() {
 		return
 	}
 	t.ended = true
-	for to, a := range t.asked { // each has a line of its own: the order does not show
+	var open []int
+	for _, a := range t.asked {
 		if a.line >= 0 && t.answered[a.header.kind] && t.lines[a.line].lost == "" && t.lines[a.line].note == "" {
-			t.lines[a.line].note = to.dest + " never answered"
+			open = append(open, a.line)
 		}
+	}
+	slices.Sort(open)
+	for _, i := range open {
+		t.lines[i].note = t.lines[i].dest[0] + " never answered"
 	}
 	sort.SliceStable(t.lines, func(i, j int) bool { return t.lines[i].at < t.lines[j].at })
 	if t.request != nil {

@@ -113,27 +113,30 @@ func newServer(ctx context.Context, addr net.Addr, root *os.Root, c Config) (htt
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /{$}":                 s.home,
-		"GET /stages/{id}":         s.stage,
-		"POST /stages/{id}/hint":   s.hint,
-		"POST /stages/{id}/run":    s.run,
-		"GET /now":                 s.now,
-		"GET /now/events":          s.events,
-		"POST /now/cancel":         s.cancel,
-		"GET /runs":                s.runs,
-		"GET /runs/{id...}":        s.oneRun,
-		"GET /compare":             s.compare,
-		"GET /explorations/{name}": s.explored,
-		"GET /reports/{id...}":     s.report,
-		"GET /files/{path...}":     s.file,
-		"GET /docs":                s.docs,
-		"GET /docs/{name}":         s.doc,
-		"GET /source/{path...}":    s.source,
-		"GET /assets/{name}":       s.asset,
+	for _, route := range []struct {
+		pattern string
+		handle  func(http.ResponseWriter, *http.Request) error
+	}{
+		{"GET /{$}", s.home},
+		{"GET /stages/{id}", s.stage},
+		{"POST /stages/{id}/hint", s.hint},
+		{"POST /stages/{id}/run", s.run},
+		{"GET /now", s.now},
+		{"GET /now/events", s.events},
+		{"POST /now/cancel", s.cancel},
+		{"GET /runs", s.runs},
+		{"GET /runs/{id...}", s.oneRun},
+		{"GET /compare", s.compare},
+		{"GET /explorations/{name}", s.explored},
+		{"GET /reports/{id...}", s.report},
+		{"GET /files/{path...}", s.file},
+		{"GET /docs", s.docs},
+		{"GET /docs/{name}", s.doc},
+		{"GET /source/{path...}", s.source},
+		{"GET /assets/{name}", s.asset},
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
+		mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := route.handle(w, r); err != nil {
 				s.fail(w, r, err)
 			}
 		})

@@ -49,6 +49,10 @@ type request struct {
 // route is a sender, a receiver and a type.
 type route struct{ src, dest, kind int }
 
+func (r route) compare(other route) int {
+	return cmp.Or(cmp.Compare(r.src, other.src), cmp.Compare(r.dest, other.dest), cmp.Compare(r.kind, other.kind))
+}
+
 // clientLane stands for all clients in the matrix.
 const clientLane = -1
 
@@ -168,7 +172,7 @@ func (m *messages) byKind(operations int) []kindCount {
 	for i, name := range m.kinds.list {
 		counts[i].Kind = name
 	}
-	for r, n := range m.counts { // sums
+	for r, n := range m.counts { // unordered: sums
 		if r.src == clientLane || r.dest == clientLane {
 			counts[r.kind].Clients += n
 		} else {

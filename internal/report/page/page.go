@@ -147,8 +147,11 @@ func encode(r *Run, m *messages, ops *operations, logs []nodeLog) (map[string]st
 		return nil, err
 	}
 	out := map[string]string{}
-	for name, b := range map[string]*block{"index": first, "bodies": m.bodies, "values": ops.texts, "logs": last} {
-		if out[name], err = b.base64(); err != nil {
+	for _, b := range []struct {
+		name string
+		*block
+	}{{"index", first}, {"bodies", m.bodies}, {"values", ops.texts}, {"logs", last}} {
+		if out[b.name], err = b.base64(); err != nil {
 			return nil, err
 		}
 	}

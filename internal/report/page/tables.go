@@ -86,15 +86,17 @@ const (
 func (m *messages) matrix() *matrix {
 	lanes, most := map[int]bool{}, 1
 	cells := map[[2]int]map[int]int{}
-	for r, n := range m.counts { // sums
+	for _, r := range slices.SortedFunc(maps.Keys(m.counts), route.compare) {
 		lanes[r.src], lanes[r.dest] = true, true
 		at := [2]int{r.src, r.dest}
 		if cells[at] == nil {
 			cells[at] = map[int]int{}
 		}
-		cells[at][r.kind] += n
+		cells[at][r.kind] = m.counts[r]
+	}
+	for _, kinds := range cells { // unordered: a maximum
 		sum := 0
-		for _, n := range cells[at] {
+		for _, n := range kinds { // unordered: a sum
 			sum += n
 		}
 		most = max(most, sum)

@@ -13,9 +13,11 @@ package overlay
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -90,8 +92,9 @@ func Files(root, goarch string) (map[string][]byte, error) {
 		}
 		files[path] = e.old.ReplaceAll(text, []byte(e.new))
 	}
-	for path, text := range additions(goarch) { // unordered: it fills a map
-		files[filepath.Join(src, filepath.FromSlash(path))] = []byte(text)
+	added := additions(goarch)
+	for _, path := range slices.Sorted(maps.Keys(added)) {
+		files[filepath.Join(src, filepath.FromSlash(path))] = []byte(added[path])
 	}
 	return files, nil
 }
