@@ -202,7 +202,7 @@ func (k *kafkaHistory) infoCauses() []any {
 	causes := []any{}
 	known := map[any]bool{}
 	for i := range k.ops {
-		if o := k.ops[i].op; o.Type == history.Info {
+		if o := k.ops[i].op; o.Type == history.Info && k.history.Ops[o.Index].Type == history.Info {
 			if id := mapKey(o.Error); !known[id] {
 				known[id] = true
 				causes = append(causes, o.Error)

@@ -10,7 +10,7 @@ import (
 
 // kafkaHistory indexes a history by key, message and offset.
 type kafkaHistory struct {
-	ops      []kafkaOp  // completions of send, poll and txn, in order
+	ops      []kafkaOp  // completions of send, poll and txn, in order; for one that never completed its invocation, as info
 	byIndex  []*kafkaOp // by the index of the completion in the history, nil elsewhere
 	history  *history.History
 	keys     []*kafkaLog
@@ -93,8 +93,16 @@ func newKafkaHistory(h *history.History, who names) (*kafkaHistory, error) {
 	k := &kafkaHistory{history: h, who: who, keyOf: map[any]*kafkaLog{}, byIndex: make([]*kafkaOp, len(h.Ops))}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Type == history.Invoke || !op.Client() || (op.F != "send" && op.F != "poll" && op.F != "txn") {
+		if !op.Client() || (op.F != "send" && op.F != "poll" && op.F != "txn") {
 			continue
+		}
+		if op.Type == history.Invoke {
+			if h.Completion(op) != nil {
+				continue
+			}
+			unfinished := *op // it may have taken effect
+			unfinished.Type = history.Info
+			op = &unfinished
 		}
 		parsed, err := k.parse(op)
 		if err != nil {
@@ -135,7 +143,7 @@ func newKafkaHistory(h *history.History, who names) (*kafkaHistory, error) {
 	return k, nil
 }
 
-const kafkaShape = `micro-operations such as [:send "k" [offset message]] and [:poll {"k" [[offset message]]}]`
+const kafkaShape = `micro-operations such as [:send "k" [offset message]] and [:poll {"k" [[offset message]]}], with offsets from 0 on`
 
 func (k *kafkaHistory) parse(op *history.Op) (kafkaOp, error) {
 	out := kafkaOp{op: op}
@@ -156,6 +164,9 @@ func (k *kafkaHistory) parse(op *history.Op) (kafkaOp, error) {
 				}
 				value = pair[1]
 				if offset, ok := pair[0].(int64); ok {
+					if offset < 0 {
+						return out, &ShapeError{*op, kafkaShape}
+					}
 					s.offset = offset
 				}
 			}
@@ -197,8 +208,11 @@ func (o *kafkaOp) poll(l *kafkaLog, v any) bool {
 			return false
 		}
 		offset, ok := pair[0].(int64)
-		if !ok {
+		switch {
+		case !ok:
 			offset = -1
+		case offset < 0:
+			return false
 		}
 		o.polls[at].pairs = append(o.polls[at].pairs, kafkaPair{offset, l.message(pair[1])})
 	}
