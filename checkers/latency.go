@@ -102,7 +102,7 @@ func LatenciesOf(h *history.History) Latencies {
 	times := map[string][]time.Duration{}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Type != history.OK || !op.Client() {
+		if op.Type != history.OK || !op.Client() || op.StrictOnly() {
 			continue
 		}
 		if begin := h.Invocation(op); begin != nil {

@@ -85,12 +85,13 @@ func (b ByF) MarshalEDN() any {
 
 // StatsOf counts the completed operations of clients. A function that never
 // succeeded makes the run invalid, except for kafka's crash, which never can. If
-// nothing completed the verdict is Unknown, where Jepsen's is true.
+// nothing completed the verdict is Unknown, where Jepsen's is true. The operations that
+// strict mode adds do not count.
 func StatsOf(h *history.History) Stats {
 	s := Stats{ByF: ByF{}, errors: map[errorKind]*errorCount{}, first: map[string]int{}}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Type == history.Invoke || !op.Client() {
+		if op.Type == history.Invoke || !op.Client() || op.StrictOnly() {
 			continue
 		}
 		s.Counts.add(op.Type)
@@ -115,10 +116,11 @@ func StatsOf(h *history.History) Stats {
 	return s
 }
 
-// errorText returns the name of an error and, where there is one, its text.
+// errorText returns the name of an error and, where there is one, its text. A text
+// explains, at its end as well: it may be longer than a value.
 func errorText(v any) (name, text string) {
 	if pair, ok := v.([]any); ok && len(pair) == 2 {
-		return brief.Text(fmt.Sprint(pair[0]), shown), brief.Text(fmt.Sprint(pair[1]), shown)
+		return brief.Text(fmt.Sprint(pair[0]), shown), brief.Text(fmt.Sprint(pair[1]), 4*shown)
 	}
 	return brief.Text(fmt.Sprint(v), shown), ""
 }
@@ -205,6 +207,9 @@ func Availability(h *history.History, least *float64) AvailabilityResult {
 		if !op.Client() && op.F == history.RunnerStall {
 			ms, _ := op.Value.(int64)
 			stalled += time.Duration(ms) * time.Millisecond
+		}
+		if op.StrictOnly() {
+			continue
 		}
 		switch op.Type {
 		case history.OK:

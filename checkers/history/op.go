@@ -68,6 +68,11 @@ func (o *Op) Position() (line, column int) { return int(o.Line), int(o.Column) }
 // Client reports whether the operation is a client's, not the nemesis's.
 func (o *Op) Client() bool { return o.Process != Nemesis }
 
+// StrictOnly reports whether strict mode added the operation to the workload:
+// reading the committed offsets, or the keys in transactions, at the end. Maelstrom has no
+// such operations, so the official checks and figures do not count them.
+func (o *Op) StrictOnly() bool { return o.F == CommittedOffsets || o.F == "txn" && o.Final }
+
 // MarshalEDN returns the operation as the map that history.edn holds.
 func (o Op) MarshalEDN() any {
 	m := make(edn.Map, 0, 9+len(o.Extra))
