@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"glomers/checkers"
 	"glomers/checkers/edn"
@@ -96,13 +97,19 @@ func Run(ctx context.Context, t Test, seed uint64) (Outcome, error) {
 	if t.Figures != nil {
 		o.Figures = finite(t.Figures(v.Results))
 	}
+	o.judge(v)
+	return o, nil
+}
+
+// judge adds the failures of a verdict. A run that neither passed nor shows an error
+// fails as well: the reasons are then what kept checks from running.
+func (o *Outcome) judge(v *verdict.Verdict) {
 	for _, f := range v.Findings {
 		o.fail(f)
 	}
 	if v.Outcome != verdict.Pass && len(o.Failures) == 0 {
-		o.fail(verdict.Finding{Kind: "valid? " + v.Results.Valid.String(), Summary: v.Results.Workload.Common().Summary})
+		o.fail(verdict.Finding{Kind: "no verdict", Summary: strings.Join(v.Warnings(""), "; ")})
 	}
-	return o, nil
 }
 
 // finite leaves out what is not a number, such as 0/0: it was not measured.

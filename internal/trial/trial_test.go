@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"glomers/checkers"
 	"glomers/internal/spec"
+	"glomers/internal/verdict"
 )
 
 // pass and fail make outcomes.
@@ -43,6 +45,17 @@ func TestExplore(t *testing.T) {
 		if uint64(len(seeds)) != c.count || seeds[0] != c.first || seeds[len(seeds)-1] != c.first+(c.count-1) {
 			t.Errorf("from %d, %d seeds: ran %v", c.first, c.count, seeds)
 		}
+	}
+}
+
+// TestJudgeWithoutFinding: a run that cannot be judged fails with the reason.
+func TestJudgeWithoutFinding(t *testing.T) {
+	skipped := []checkers.SkippedCheck{{Check: "lost", Reason: "no final read succeeded"}, {Check: "diverged", Reason: "no final read succeeded"}}
+	v := &verdict.Verdict{Outcome: verdict.Unknown, Results: &checkers.Results{Valid: checkers.Valid, Strict: &checkers.StrictResult{Skipped: skipped}}}
+	var o Outcome
+	o.judge(v)
+	if want := "strict: lost; diverged were not checked: no final read succeeded"; !slices.Equal(o.Failures, []string{"no verdict"}) || o.Details != want {
+		t.Errorf("it failed with %q: %s\nexpected no verdict: %s", o.Failures, o.Details, want)
 	}
 }
 
