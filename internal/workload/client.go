@@ -98,7 +98,11 @@ func (c *Client) Call(rpc RPC, fields edn.Map, timeout time.Duration, done func(
 func (c *Client) Deliver(m journal.Message) {
 	v, err := edn.FromJSON(m.Body)
 	body, ok := v.(edn.Map)
-	if err != nil || !ok {
+	switch {
+	case err != nil: // the node's line was JSON, so it is a value such as 1e400
+		c.stray(m, fmt.Sprintf("its body cannot be read: %v", err))
+		return
+	case !ok:
 		c.stray(m, "its body is not a JSON object")
 		return
 	}

@@ -259,12 +259,12 @@ func TestKafkaPositions(t *testing.T) {
 	invoke(history.Op{F: "assign", Value: []any{"8"}})
 	poll(`{"8":[[3,10],[4,11]]}`)
 	invoke(history.Op{F: "assign", Value: []any{"9", "8"}})
-	poll(`{"8":[[2,9]]}`) // from before the position
-	poll(`{"9":[[0,1]],"7":[[6,1]]}`)
+	poll(`{"8":[[2,9]]}`)                    // from before the position
+	poll(`{"9":[[0,1]],"7":[[6,1]],"6":[]}`) // two keys that nobody asked for
 	poll(`{}`)
 	invoke(history.Op{F: "assign", Value: []any{"9", "8"}, Extra: seek})
 	poll(`{}`)
-	want := []string{`{"8":0}`, `{"9":0,"8":5}`, `{"9":0,"8":5}`, `{"9":1,"8":5,"7":7}`, `{"9":0,"8":0}`}
+	want := []string{`{"8":0}`, `{"9":0,"8":5}`, `{"9":0,"8":5}`, `{"9":1,"8":5,"7":7,"6":0}`, `{"9":0,"8":0}`}
 	if !slices.Equal(node.polled, want) {
 		t.Errorf("polls ask for\n%s\nwant\n%s", strings.Join(node.polled, "\n"), strings.Join(want, "\n"))
 	}

@@ -311,6 +311,9 @@ func (s *kafkaSession) poll(op history.Op, done func(history.Op)) {
 			return
 		}
 		completed := succeeded(op, []any{[]any{edn.Keyword("poll"), withoutNulls(r.Get("msgs").(edn.Map))}})
+		for _, e := range r.Get("msgs").(edn.Map) {
+			s.advance(e.Key.(string), 0) // a key without messages is polled from now on, too
+		}
 		commit := edn.Map{}
 		for _, e := range offsets(completed) {
 			commit = append(commit, edn.Entry{Key: e.key, Value: e.offset})

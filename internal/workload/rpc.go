@@ -59,7 +59,7 @@ var (
 	counterAddRPC  = RPC{Request: "add"}
 	counterReadRPC = RPC{Request: "read", Fields: []Field{{"value", integer{}}}}
 
-	sendRPC          = RPC{Request: "send", Fields: []Field{{"offset", integer{}}}}
+	sendRPC          = RPC{Request: "send", Fields: []Field{{"offset", offset{}}}}
 	pollRPC          = RPC{Request: "poll", Fields: []Field{{"msgs", objectOf{arrayOf{offsetMessage{}}}}}}
 	commitRPC        = RPC{Request: "commit_offsets"}
 	listCommittedRPC = RPC{Request: "list_committed_offsets", Fields: []Field{{"offsets", objectOf{integer{}}}}}
@@ -230,17 +230,34 @@ func (o objectOf) Check(v any) *mismatch {
 
 func (o objectOf) String() string { return "an object of which each value is " + o.value.String() }
 
+// offset is an integer from 0 on. The checks, and Maelstrom's, know no position for a
+// message at a negative offset, so that nothing that is wrong with it could be seen.
+type offset struct{}
+
+func (o offset) Check(v any) *mismatch {
+	if m := (integer{}).Check(v); m != nil {
+		return m
+	}
+	if v.(int64) < 0 {
+		return &mismatch{"", o.String(), v}
+	}
+	return nil
+}
+func (offset) String() string { return "an integer, 0 or more" }
+
 // offsetMessage is an array of an offset and a message.
 type offsetMessage struct{}
 
 func (o offsetMessage) Check(v any) *mismatch {
 	pair, ok := v.([]any)
-	if !ok || len(pair) != 2 || (integer{}).Check(pair[0]) != nil {
+	if !ok || len(pair) != 2 || (offset{}).Check(pair[0]) != nil {
 		return &mismatch{"", o.String(), v}
 	}
 	return nil
 }
-func (offsetMessage) String() string { return "[offset, message] with an integer offset" }
+func (offsetMessage) String() string {
+	return "[offset, message] with an integer offset, 0 or more"
+}
 
 // microOp is a read or a write of a transaction.
 type microOp struct {
