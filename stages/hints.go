@@ -40,6 +40,8 @@ var everyStage = map[string]string{
 		"library sets it in Reply.",
 	"unanswered": "No request of this kind was ever answered. What does the handler wait for before it answers: a lock that it holds itself, another node that waits for " +
 		"this one, a program that reads only one message at a time? The last lines of the node's log show how far it came.",
+	"silent": "A node stopped answering, though nothing is ever between it and its clients. What does it wait for: a lock that it holds itself, a channel that nobody " +
+		"reads, another node that may be out of reach? The last lines of its log show how far it came.",
 	"data-race": "Two goroutines use the same memory at once, and one of them changes it. The report in the node's log names both places; a mutex that both of them hold " +
 		"lets only one in at a time.",
 	"availability":  "Some requests got no answer, or an error. Whom does the node wait for before it answers?",

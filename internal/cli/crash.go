@@ -17,6 +17,8 @@ var crashes = []struct{ printed, hint string }{
 		"that nobody reads."},
 	{"invalid memory address or nil pointer dereference", "The line after \"goroutine\" in the crash report is where it happened. What a handler uses may be missing still: is it filled in by init or " +
 		"topology, and can another message come before?"},
+	{"such file or directory", "A simulated node has a disk of its own, with /tmp and nothing else on it; HOME is /. Make directories before use (os.MkdirAll), or keep files in " +
+		"os.TempDir(). --engine process runs nodes in real time, with this machine's files."},
 	{"assignment to entry in nil map", "A map has to be made before anything is put into it: make(map[…]…), also each map inside a map."},
 }
 

@@ -240,9 +240,13 @@ func (a *app) printPlaces(r *report) {
 // hint returns the stage's hint for the first finding that it has one for. An operation
 // that never succeeded comes first, since it is likely to cause what other checks found;
 // and before that the likely reason why it never did, which is that clients got answers
-// to no request, or no answers at all.
+// to no request, or no answers at all. Nor do most other findings say anything about the
+// program if a node stopped answering.
 func (r *report) hint() string {
 	var kinds []string
+	if len(r.Silent) > 0 {
+		kinds = []string{"silent"}
+	}
 	for _, f := range r.Findings {
 		switch {
 		case f.Kind != "stats":
@@ -267,12 +271,25 @@ func unanswered(f verdict.Finding) bool {
 	})
 }
 
-// remarks returns what went wrong without keeping the run from passing.
+// remarks returns which nodes stopped answering and, of a run that passes, what went wrong
+// nevertheless.
 func (r *report) remarks() []string {
-	if r.Outcome != verdict.Pass {
-		return nil
-	}
 	var out []string
+	if n := len(r.Silent); n > 0 {
+		const few = 3
+		var nodes []string
+		for _, s := range r.Silent[:min(n, few)] {
+			nodes = append(nodes, s.String())
+		}
+		text := "stopped answering: " + strings.Join(nodes, ", ")
+		if n > few {
+			text += " and " + count(n-few, "more node")
+		}
+		out = append(out, text)
+	}
+	if r.Outcome != verdict.Pass {
+		return out
+	}
 	if s := &r.Results.Stats; s.OKCount < s.Count {
 		text := fmt.Sprintf("%d of %d operations did not succeed", s.Count-s.OKCount, s.Count)
 		if errors := s.Errors(); len(errors) > 0 {

@@ -126,6 +126,7 @@ type Verdict struct {
 	Racy       []string  // see Records
 	Strays     runner.Strays
 	Partitions []nemesis.Partition
+	Silent     []checkers.Silence // nodes that stopped answering; none if answers went astray
 }
 
 // Question is what is asked about the records of a run.
@@ -162,6 +163,9 @@ func Judge(r Records, q Question) (*Verdict, error) {
 		results.Strict.Delivery = &d
 	}
 	v := &Verdict{Results: results, Incomplete: r.Incomplete, Racy: r.Racy, Strays: r.Strays, Partitions: r.Partitions}
+	if r.Strays.Count == 0 {
+		v.Silent = checkers.Silences(r.History, q.Check)
+	}
 	for _, c := range q.Limits {
 		figure, measured := c.Measure(results)
 		v.Limits = append(v.Limits, Limit{c, figure, measured, c.Met(results)})
