@@ -25,6 +25,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ func (m *Message) InvolvesClient() bool { return IsClient(m.Src) || IsClient(m.D
 
 // Append appends the line that a node reads on stdin, without a line feed.
 func (m *Message) Append(dst []byte) []byte {
+	dst = slices.Grow(dst, len(`{"id":,"src":"","dest":"","body":}`)+20+len(m.Src)+len(m.Dest)+len(m.Body)+1)
 	dst = strconv.AppendInt(append(dst, `{"id":`...), m.ID, 10)
 	dst = appendQuoted(append(dst, `,"src":`...), m.Src)
 	dst = appendQuoted(append(dst, `,"dest":`...), m.Dest)
@@ -56,8 +58,22 @@ func (m *Message) Append(dst []byte) []byte {
 func (m Message) String() string { return string(m.Append(nil)) }
 
 func appendQuoted(dst []byte, s string) []byte {
+	if plain(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	text, _ := json.Marshal(s) // a string always has a JSON form
 	return append(dst, text...)
+}
+
+// plain reports whether a string consists of letters, digits and hyphens, as the ids of
+// nodes do.
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // The ids of Maelstrom's services (doc/services.md). A service counts as a server.

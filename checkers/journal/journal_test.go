@@ -51,6 +51,23 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// TestAppend: the line of a message is JSON, whatever its ids.
+func TestAppend(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.OneOf(rapid.StringMatching(`[a-zA-Z0-9-]{0,8}`), rapid.StringMatching(`[-./@-Z\[`+"`"+`{]{1,3}`), rapid.String())
+		m := Message{ID: 7, Src: id.Draw(t, "src"), Dest: id.Draw(t, "dest"), Body: json.RawMessage(`{"a":1}`)}
+		want, err := json.Marshal(struct {
+			ID   int64           `json:"id"`
+			Src  string          `json:"src"`
+			Dest string          `json:"dest"`
+			Body json.RawMessage `json:"body"`
+		}{m.ID, m.Src, m.Dest, m.Body})
+		if got := m.String(); err != nil || got != string(want) {
+			t.Fatalf("%s, want %s (%v)", got, want, err)
+		}
+	})
+}
+
 func TestReadErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "not a glomers journal",

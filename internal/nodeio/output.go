@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"glomers/checkers/brief"
 	"glomers/checkers/journal"
@@ -25,7 +26,8 @@ type Output struct {
 // stream is what is known of stdout or stderr.
 type stream struct {
 	bytes int
-	last  []string // at most keptLines
+	lines int
+	last  [keptLines][]byte // the beginning of line i is at i % keptLines
 }
 
 const (
@@ -38,11 +40,20 @@ const (
 // add counts a line with its line feed, and reports whether the stream is
 // within its limit.
 func (s *stream) add(line []byte) bool {
-	if s.last = append(s.last, brief.Text(line, keptWidth)); len(s.last) > keptLines {
-		s.last = s.last[1:]
-	}
+	at := &s.last[s.lines%keptLines]
+	*at = append((*at)[:0], line[:min(len(line), (keptWidth+1)*utf8.UTFMax)]...)
+	s.lines++
 	s.bytes += len(line) + 1
 	return s.bytes <= MaxOutput
+}
+
+// kept returns the last lines, the newest last.
+func (s *stream) kept() []string {
+	var lines []string
+	for i := max(0, s.lines-keptLines); i < s.lines; i++ {
+		lines = append(lines, brief.Text(string(s.last[i%keptLines]), keptWidth))
+	}
+	return lines
 }
 
 // Message parses a line that the node printed on stdout. The line has no space
@@ -109,7 +120,7 @@ func (o *Output) Fail(node string, err error) *Error {
 	defer o.mu.Unlock()
 	return &Error{
 		Node: node, Msg: err.Error(), Err: err,
-		Stdout: slices.Clone(o.stdout.last), Stderr: slices.Clone(o.stderr.last), Crash: slices.Clone(o.crash),
+		Stdout: o.stdout.kept(), Stderr: o.stderr.kept(), Crash: slices.Clone(o.crash),
 	}
 }
 

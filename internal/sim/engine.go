@@ -59,6 +59,7 @@ type Engine struct {
 	nodes   []*node
 	kernel  *kernel.Kernel
 	ctx     context.Context
+	place   Place           // nil if the program is not a Placer
 	warned  map[string]bool // texts that Warn was called with
 	racy    map[string]bool // nodes on whose stderr Go's race detector reported
 }
@@ -162,9 +163,9 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	e.kernel, e.ctx = k, ctx
 	review := func() {}
 	if placer, ok := e.options.Program.(Placer); ok {
-		place := placer.Place()
-		defer place.Release()
-		review = place.Review
+		e.place = placer.Place()
+		defer e.place.Release()
+		review = e.place.Review
 	}
 	for _, n := range e.nodes {
 		if err := n.boot(); err != nil {

@@ -22,7 +22,7 @@ type Placer interface {
 	Place() Place
 }
 
-// A Place is a core that a run occupies.
+// A Place is a core that a run occupies. Guests are booted with it.
 type Place interface {
 	Review() // may choose another core; to be called every now and then
 	Release()
@@ -55,6 +55,7 @@ type Boot struct {
 	// Trace makes the guest tell on stderr where goroutines give way and what they
 	// print, each in a line that begins with TraceMark.
 	Trace bool
+	Place Place // of the run, if the program is a Placer
 	// Output takes what the program writes. After an error the program must not run
 	// any more: Resume returns that error.
 	Output func(Output) error

@@ -35,6 +35,7 @@ type node struct {
 	log        *nodeio.Log
 	stdoutLine []byte // the beginning of a line on stdout
 	stderrLine []byte // the beginning of a line on stderr
+	logged     []byte // the line of log that is being written
 	unsent     int    // messages that leave when the kernel's clock reaches the node's
 	usage      usage
 }
@@ -48,7 +49,7 @@ func (n *node) boot() error {
 	n.cpu = n.engine.kernel.Rand(fmt.Sprintf("cpu of node %s life %d", n.id, n.life))
 	pid := n.engine.kernel.Rand(fmt.Sprintf("pid of node %s life %d", n.id, n.life)).IntN(pidRange-2) + 2
 	guest, err := n.machine.Boot(n.engine.ctx, Boot{
-		Args: n.engine.options.Args, PID: pid, Random: random, Yields: n.engine.options.Yields, Trace: n.engine.options.Trace, Output: n.write,
+		Args: n.engine.options.Args, PID: pid, Random: random, Yields: n.engine.options.Yields, Trace: n.engine.options.Trace, Place: n.engine.place, Output: n.write,
 		Warn: func(text string) { n.engine.warn(n.id, text) },
 	})
 	if err != nil {

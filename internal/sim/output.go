@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"time"
 
 	"glomers/checkers/journal"
@@ -119,10 +120,11 @@ func (n *node) logLine(at time.Duration, line []byte) error {
 	if bytes.Equal(line, []byte("WARNING: DATA RACE")) {
 		n.engine.racy[n.id] = true
 		for message := range bytes.Lines(n.input) {
-			fmt.Fprintf(n.log, "%11.6f handling %s\n", at.Seconds(), bytes.TrimSpace(message))
+			fmt.Fprintf(n.log, "%shandling %s\n", appendTime(nil, at), bytes.TrimSpace(message))
 		}
 	}
-	fmt.Fprintf(n.log, "%11.6f %s\n", at.Seconds(), line) // the log swallows what does not fit
+	n.logged = append(append(appendTime(n.logged[:0], at), line...), '\n')
+	n.log.Write(n.logged) // the log swallows what does not fit
 	if n.engine.options.Stderr != nil {
 		n.engine.options.Stderr(n.id, string(line))
 	}
@@ -130,4 +132,16 @@ func (n *node) logLine(at time.Duration, line []byte) error {
 		return err
 	}
 	return n.output.Stderr(line)
+}
+
+// appendTime appends what precedes a line in a log: the time in seconds, %11.6f, and a
+// space. A log has millions of lines.
+func appendTime(dst []byte, at time.Duration) []byte {
+	const width = 11
+	var digits [32]byte
+	text := strconv.AppendFloat(digits[:0], at.Seconds(), 'f', 6, 64)
+	for range width - len(text) {
+		dst = append(dst, ' ')
+	}
+	return append(append(dst, text...), ' ')
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
 	"glomers/internal/network"
@@ -469,4 +471,14 @@ func TestTogether(t *testing.T) {
 			t.Errorf("with probability %v, 3 messages were read in %d steps, want %d", together, steps, want)
 		}
 	}
+}
+
+// TestAppendTime: the time in a log is that of the verb %11.6f.
+func TestAppendTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Duration(rapid.Int64Range(0, int64(1000*time.Hour)).Draw(t, "at"))
+		if got, want := string(appendTime([]byte("x"), at)), fmt.Sprintf("x%11.6f ", at.Seconds()); got != want {
+			t.Fatalf("%v is written as %q, want %q", at, got, want)
+		}
+	})
 }

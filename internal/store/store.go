@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"glomers/checkers"
@@ -61,6 +62,7 @@ type Run struct {
 
 	root     string
 	files    []*file
+	nodeLogs []*nodeLog
 	history  *file
 	text     *file
 	messages *journal.Writer
@@ -164,10 +166,40 @@ func (r *Run) Record(e journal.Event) {
 	r.messages.Record(e)
 }
 
-// NodeLog creates the log of a node.
+// NodeLog creates the log of a node. What is written to it is on disk after the next
+// Flush.
 func (r *Run) NodeLog(node string) (io.WriteCloser, error) {
-	return os.Create(filepath.Join(r.Dir, NodeLogs, filepath.Base(node)+".log"))
+	f, err := os.Create(filepath.Join(r.Dir, NodeLogs, filepath.Base(node)+".log"))
+	if err != nil {
+		return nil, err
+	}
+	l := &nodeLog{w: bufio.NewWriterSize(f, 16<<10), f: f}
+	r.nodeLogs = append(r.nodeLogs, l)
+	return l, nil
 }
+
+// nodeLog is the log of a node. Nodes print two lines for each message, so it is
+// buffered. Its methods may be called at the same time: processes write to their
+// logs from goroutines of their own.
+type nodeLog struct {
+	mu sync.Mutex
+	w  *bufio.Writer
+	f  *os.File
+}
+
+func (l *nodeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func (l *nodeLog) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Flush()
+}
+
+func (l *nodeLog) Close() error { return errors.Join(l.flush(), l.f.Close()) }
 
 // NodeFile creates the copy of a file that a node wrote to a disk of its own.
 func (r *Run) NodeFile(node, path string) (io.WriteCloser, error) {
@@ -193,6 +225,9 @@ func (r *Run) Flush() error {
 	r.fail(r.messages.Flush())
 	for _, f := range r.files {
 		r.fail(f.Writer.Flush())
+	}
+	for _, l := range r.nodeLogs {
+		l.flush() // a log that cannot be kept is no reason to end the run
 	}
 	return r.err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -189,6 +190,36 @@ func TestDirectories(t *testing.T) {
 	w.Close()
 	if _, err := os.Stat(filepath.Join(a.Dir, NodeLogs, "evil.log")); err != nil {
 		t.Errorf("the log of a node is not below the run: %v", err)
+	}
+}
+
+// TestNodeLogIsFlushed: the log of a node is on disk after Flush, like the rest of a
+// run.
+func TestNodeLogIsFlushed(t *testing.T) {
+	r := create(t, t.TempDir())
+	w, err := r.NodeLog("n0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.Dir, NodeLogs, "n0.log")
+	for _, want := range []string{"one\n", "one\ntwo\n"} {
+		io.WriteString(w, want[len(want)-4:])
+		if err := r.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("after Flush the log is %q (%v), want %q", got, err, want)
+		}
+	}
+	io.WriteString(w, "end\n")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "one\ntwo\nend\n" {
+		t.Errorf("after Close the log is %q", got)
+	}
+	if err := r.Flush(); err != nil {
+		t.Errorf("Flush after a log was closed: %v", err)
 	}
 }
 

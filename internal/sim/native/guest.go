@@ -38,8 +38,9 @@ type guest struct {
 	reports      *os.File // what the race detector printed, nil without one
 	reportsTaken int64    // bytes of it
 
-	core  unix.CPUSet // the cores that it was bound to
-	stdin []byte      // what does not fit into the shared memory yet
+	place *place // of the run, nil for none
+	core  int    // that the process was bound to
+	stdin []byte // what does not fit into the shared memory yet
 	watch watched
 	trace strings.Builder // goroutine stacks, printed when the watchdog ended the process
 	ended error           // why it does not run any more
@@ -47,7 +48,8 @@ type guest struct {
 
 // Boot starts a process, which waits for its first step.
 func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
-	g := &guest{program: m.program, machine: m, boot: b, ctx: ctx, wake: -1, report: -1}
+	g := &guest{program: m.program, machine: m, boot: b, ctx: ctx, wake: -1, report: -1, core: noCore}
+	g.place, _ = b.Place.(*place)
 	file, err := g.share()
 	if err != nil {
 		return nil, err

@@ -11,11 +11,15 @@ import (
 	"glomers/internal/sim"
 )
 
+// noCore is the core of what may run on any.
+const noCore = -1
+
 // place keeps the thread that drives a run, and with it the nodes, on one core. They
 // run in turn, so that a second core would gain nothing, and waking a process on
 // another core takes longer than the work of most steps.
 type place struct {
 	allowed unix.CPUSet // where the thread could run before
+	core    int         // where it is bound to, noCore for none
 	kept    bool        // false where the system refuses
 	reviews int
 }
@@ -23,7 +27,7 @@ type place struct {
 // Place binds the thread of the calling goroutine to the core where it runs now.
 func (p *Program) Place() sim.Place {
 	runtime.LockOSThread()
-	at := &place{}
+	at := &place{core: noCore}
 	if unix.SchedGetaffinity(0, &at.allowed) == nil && at.allowed.Count() > 1 {
 		at.kept = true
 		at.stay()
@@ -39,7 +43,9 @@ func (at *place) stay() {
 		only.Set(cpu)
 		err = unix.SchedSetaffinity(0, &only)
 	}
-	at.kept = err == nil
+	if at.kept = err == nil; at.kept {
+		at.core = cpu
+	}
 }
 
 // reviewsBetweenMoves is how many reviews pass until a run may move to another core.
@@ -79,13 +85,13 @@ func currentCPU() (int, error) {
 	return int(cpu), nil
 }
 
-// follow binds the process to the core of the thread that drives it, if that thread is
-// bound to one.
+// follow binds the process to the core of the run that drives it.
 func (g *guest) follow() {
-	var driver unix.CPUSet
-	if unix.SchedGetaffinity(0, &driver) != nil || driver == g.core || driver.Count() != 1 {
+	if g.place == nil || g.place.core == g.core {
 		return
 	}
-	g.core = driver
-	unix.SchedSetaffinity(g.watch.pid, &driver) // if it fails, the run is only slower
+	g.core = g.place.core
+	var only unix.CPUSet
+	only.Set(g.core)
+	unix.SchedSetaffinity(g.watch.pid, &only) // if it fails, the run is only slower
 }

@@ -80,7 +80,7 @@ func BenchmarkMessages(b *testing.B) {
 			Recovery: 10 * time.Second, Seed: 1,
 		}).messages
 	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(messages), "µs/message")
+	b.ReportMetric(float64(b.Elapsed())/float64(time.Microsecond)/float64(messages), "µs/message")
 }
 
 // BenchmarkStart starts 25 nodes, up to their answer to init.
