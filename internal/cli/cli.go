@@ -56,6 +56,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err := checkDashes(words); err != nil {
 		return a.report(err)
 	}
+	complete(root)
 	root.SetArgs(words)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

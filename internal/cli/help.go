@@ -2,29 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"glomers/internal/nemesis"
-	"glomers/internal/workload"
 	"glomers/stages"
 )
-
-// flagGroups are the headings under which --help lists the flags of a test, with the
-// flags in their order. Those in no group come last.
-var flagGroups = []struct {
-	title string
-	names string
-}{
-	{"What is tested", "workload bin wasm engine race cpu-cost yields node-memory"},
-	{"Nodes and load", "node-count node nodes nodes-file concurrency rate time-limit recovery topology key-count max-txn-length max-writes-per-key"},
-	{"Network and faults", "latency latency-dist nemesis nemesis-interval hard"},
-	{"Verdict", "availability consistency-models strict"},
-	{"Runs", "seed seeds shard merge vary jobs tries test-count store"},
-	{"Output", "json log-stderr log-net-send log-net-recv logging-json"},
-}
 
 // group makes the help of a command list its flags in groups and, if a stage is named
 // beside --help, the values that the stage gives them.
@@ -35,47 +20,46 @@ func group(cmd *cobra.Command) {
 		if cmd.Example != "" {
 			fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
 		}
-		rest := pflag.NewFlagSet("rest", pflag.ContinueOnError)
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { rest.AddFlag(f) })
 		stage, own := stageValues(cmd)
 		if stage != "" {
 			fmt.Fprintf(&b, "\nDefaults are those of stage %s.\n", stage)
 		}
-		for _, g := range append(flagGroups, struct{ title, names string }{"Others", ""}) {
-			part := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
-			part.SortFlags = false
-			if g.names == "" {
-				rest.VisitAll(func(f *pflag.Flag) {
-					if part.Lookup(f.Name) == nil && !grouped(f.Name) {
-						part.AddFlag(f)
-					}
-				})
+		write := func(heading string, flags *pflag.FlagSet) {
+			if flags.HasAvailableFlags() {
+				fmt.Fprintf(&b, "\n%s:\n%s", heading, flags.FlagUsagesWrapped(100))
 			}
-			for _, name := range strings.Fields(g.names) {
-				if f := rest.Lookup(name); f != nil {
+		}
+		for _, group := range flagTable {
+			part := pflag.NewFlagSet("", pflag.ContinueOnError)
+			part.SortFlags = false
+			for _, listed := range group.flags {
+				if f := cmd.Flags().Lookup(listed.name); f != nil {
 					shown := *f
-					if v, ok := own[name]; ok {
+					if v, ok := own[f.Name]; ok {
 						shown.DefValue = v
 					}
 					part.AddFlag(&shown)
 				}
 			}
-			if part.HasAvailableFlags() {
-				fmt.Fprintf(&b, "\n%s:\n%s", g.title, part.FlagUsagesWrapped(100))
-			}
+			write(group.heading, part)
 		}
+		others := pflag.NewFlagSet("", pflag.ContinueOnError)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !isListed(f.Name) {
+				others.AddFlag(f)
+			}
+		})
+		write("Others", others)
 		_, err := fmt.Fprint(cmd.OutOrStderr(), b.String())
 		return err
 	})
-	complete(cmd)
 }
 
-func grouped(name string) bool {
-	for _, g := range flagGroups {
-		for _, n := range strings.Fields(g.names) {
-			if n == name {
-				return true
-			}
+// isListed reports whether flagTable has a flag.
+func isListed(name string) bool {
+	for _, group := range flagTable {
+		if slices.ContainsFunc(group.flags, func(f listedFlag) bool { return f.name == name }) {
+			return true
 		}
 	}
 	return false
@@ -99,8 +83,12 @@ func stageValues(cmd *cobra.Command) (string, map[string]string) {
 	return stage.ID, values
 }
 
-// complete makes the shell complete stages and the values of flags.
+// complete makes the shell complete stages and the values of flags, for a command and
+// those below it.
 func complete(cmd *cobra.Command) {
+	for _, below := range cmd.Commands() {
+		complete(below)
+	}
 	if strings.Contains(cmd.Use, "STAGE") {
 		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -113,27 +101,21 @@ func complete(cmd *cobra.Command) {
 			return out, cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	for _, flag := range []struct {
-		name    string
-		choices []string
-	}{
-		{"workload", workload.Names()}, {"nemesis", nemesis.Names()}, {"engine", engines},
-		{"topology", workload.Topologies}, {"latency-dist", []string{"constant", "uniform", "exponential"}},
-	} {
-		if cmd.Flags().Lookup(flag.name) == nil {
-			continue
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		v, ok := f.Value.(*value)
+		if !ok || v.choices == nil {
+			return
 		}
-		list := flag.name == "nemesis"
-		cmd.RegisterFlagCompletionFunc(flag.name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-			done := typed[:strings.LastIndex(typed, ",")+1]
-			if !list {
-				done = ""
+		cmd.RegisterFlagCompletionFunc(f.Name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			done := "" // of a list, the words before the last one
+			if v.list {
+				done = typed[:strings.LastIndex(typed, ",")+1]
 			}
 			var out []string
-			for _, c := range flag.choices {
+			for _, c := range v.choices {
 				out = append(out, done+c)
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp
 		})
-	}
+	})
 }

@@ -159,7 +159,7 @@ func lastLines(path string, n int) string {
 // refuseForMaelstrom returns an error for an option that the real Maelstrom does not have:
 // ignoring it would run another test than the user asked for.
 func refuseForMaelstrom(changed func(string) bool) error {
-	for _, name := range []string{"seed", "recovery", "cpu-cost", "yields", "node-memory"} {
+	for _, name := range flagsWith(ours) {
 		if changed(name) {
 			return fmt.Errorf("--%s cannot be used with --engine maelstrom: the real Maelstrom has no such option", name)
 		}

@@ -47,11 +47,58 @@ type output struct {
 	loggingJSON bool
 }
 
-// shaping lists the options that change a test, so that it no longer is the challenge's.
-// The other options only say what to run and how to report it.
-var shaping = []string{
-	"availability", "consistency-models", "key-count", "latency", "latency-dist", "max-txn-length", "max-writes-per-key",
-	"node-count", "nemesis", "nemesis-interval", "rate", "topology", "node", "nodes", "nodes-file", "concurrency", "time-limit", "recovery", "cpu-cost", "yields", "node-memory", "hard",
+// flagTraits are what commands need to know of a flag besides its value.
+type flagTraits uint
+
+const (
+	shapes   flagTraits = 1 << iota // it changes the test, which is then no longer the challenge's
+	ours                            // the real Maelstrom has no such option, so that --engine maelstrom refuses it
+	noTraits flagTraits = 0
+)
+
+// flagTable lists the flags of tests under the headings and in the order of --help.
+var flagTable = []struct {
+	heading string
+	flags   []listedFlag
+}{
+	{"What is tested", []listedFlag{
+		{"workload", noTraits}, {"bin", noTraits}, {"wasm", noTraits}, {"engine", noTraits}, {"race", noTraits},
+		{"cpu-cost", shapes | ours}, {"yields", shapes | ours}, {"node-memory", shapes | ours},
+	}},
+	{"Nodes and load", []listedFlag{
+		{"node-count", shapes}, {"node", shapes}, {"nodes", shapes}, {"nodes-file", shapes}, {"concurrency", shapes},
+		{"rate", shapes}, {"time-limit", shapes}, {"recovery", shapes | ours}, {"topology", shapes},
+		{"key-count", shapes}, {"max-txn-length", shapes}, {"max-writes-per-key", shapes},
+	}},
+	{"Network and faults", []listedFlag{
+		{"latency", shapes}, {"latency-dist", shapes}, {"nemesis", shapes}, {"nemesis-interval", shapes}, {"hard", shapes},
+	}},
+	{"Verdict", []listedFlag{{"availability", shapes}, {"consistency-models", shapes}, {"strict", noTraits}}},
+	{"Runs", []listedFlag{
+		{"seed", ours}, {"seeds", noTraits}, {"shard", noTraits}, {"merge", noTraits}, {"vary", noTraits}, {"jobs", noTraits},
+		{"tries", noTraits}, {"test-count", noTraits}, {"store", noTraits},
+	}},
+	{"Output", []listedFlag{
+		{"json", noTraits}, {"log-stderr", noTraits}, {"log-net-send", noTraits}, {"log-net-recv", noTraits}, {"logging-json", noTraits},
+	}},
+}
+
+type listedFlag struct {
+	name   string
+	traits flagTraits
+}
+
+// flagsWith returns the names of the flags that have a trait.
+func flagsWith(trait flagTraits) []string {
+	var names []string
+	for _, group := range flagTable {
+		for _, f := range group.flags {
+			if f.traits&trait != 0 {
+				names = append(names, f.name)
+			}
+		}
+	}
+	return names
 }
 
 // defaultCPUCost is about how much CPU time a small Go node needs for a message on a

@@ -163,7 +163,7 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, f *testFlags, t targ
 // reshaped reports whether the user gave any option, other than those listed, that
 // changes the tests of the stage.
 func reshaped(cmd *cobra.Command, but ...string) bool {
-	return slices.ContainsFunc(shaping, func(name string) bool { return cmd.Flags().Changed(name) && !slices.Contains(but, name) })
+	return slices.ContainsFunc(flagsWith(shapes), func(name string) bool { return cmd.Flags().Changed(name) && !slices.Contains(but, name) })
 }
 
 // checkFaults reports faults that an engine cannot inject.

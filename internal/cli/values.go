@@ -19,6 +19,9 @@ import (
 type value struct {
 	text, kind string
 	set        func(string) error
+
+	choices []string // if it is one or, in a list, some of these
+	list    bool
 }
 
 func (v *value) String() string { return v.text }
@@ -42,7 +45,7 @@ func valueErrorf(format string, args ...any) error { return valueError(fmt.Sprin
 // wholeVar defines a flag that is a whole number, for a field that is a float.
 func wholeVar(flags *pflag.FlagSet, p *float64, name string, def int, usage string) {
 	*p = float64(def)
-	flags.Var(&value{strconv.Itoa(def), "int", func(s string) error {
+	flags.Var(&value{text: strconv.Itoa(def), kind: "int", set: func(s string) error {
 		n, err := strconv.ParseInt(s, 0, 64)
 		*p = float64(n)
 		return err
@@ -51,7 +54,7 @@ func wholeVar(flags *pflag.FlagSet, p *float64, name string, def int, usage stri
 
 // shardVar defines a flag that is a shard of seeds.
 func shardVar(flags *pflag.FlagSet, p *trial.Shard) {
-	flags.Var(&value{"", "shard", func(s string) error {
+	flags.Var(&value{text: "", kind: "shard", set: func(s string) error {
 		var err error
 		if *p, err = trial.ParseShard(s); err != nil {
 			return valueError(err.Error())
@@ -62,7 +65,7 @@ func shardVar(flags *pflag.FlagSet, p *trial.Shard) {
 
 // availabilityVar defines a flag that is a fraction; nil for no expectation.
 func availabilityVar(flags *pflag.FlagSet, p **float64, usage string) {
-	flags.Var(&value{"", "fraction", func(s string) error {
+	flags.Var(&value{text: "", kind: "fraction", set: func(s string) error {
 		if s == "" {
 			*p = nil
 			return nil
@@ -82,7 +85,7 @@ func availabilityVar(flags *pflag.FlagSet, p **float64, usage string) {
 // modelsVar defines a flag that is a list of consistency models.
 func modelsVar(flags *pflag.FlagSet, p *[]string, def, usage string) {
 	*p = splitList(def)
-	flags.Var(&value{def, "models", func(s string) error {
+	flags.Var(&value{text: def, kind: "models", set: func(s string) error {
 		models := splitList(s)
 		if len(models) == 0 {
 			return valueErrorf("is empty, expected at least one model")
@@ -97,7 +100,7 @@ func modelsVar(flags *pflag.FlagSet, p *[]string, def, usage string) {
 
 // choicesVar defines a flag that is a list of some of the choices.
 func choicesVar(flags *pflag.FlagSet, p *[]string, name string, choices []string, usage string) {
-	flags.Var(&value{"", "list", func(s string) error {
+	flags.Var(&value{text: "", kind: "list", set: func(s string) error {
 		list := splitList(s)
 		for _, word := range list {
 			if !slices.Contains(choices, word) {
@@ -106,25 +109,25 @@ func choicesVar(flags *pflag.FlagSet, p *[]string, name string, choices []string
 		}
 		*p = list
 		return nil
-	}}, name, usage)
+	}, choices: choices, list: true}, name, usage)
 }
 
 // choiceVar defines a flag that is one of the choices.
 func choiceVar(flags *pflag.FlagSet, p *string, name, shorthand, def string, choices []string, usage string) {
 	*p = def
-	flags.VarP(&value{def, "name", func(s string) error {
+	flags.VarP(&value{text: def, kind: "name", set: func(s string) error {
 		if !slices.Contains(choices, s) {
 			return valueErrorf("is %q, expected one of %s%s", s, strings.Join(choices, ", "), didYouMean(s, choices))
 		}
 		*p = s
 		return nil
-	}}, name, shorthand, usage)
+	}, choices: choices}, name, shorthand, usage)
 }
 
 // seedVar defines the flag --seed; *given says whether it was used.
 func seedVar(flags *pflag.FlagSet, p *uint64, given *bool, usage string) {
 	*p = rand.Uint64N(1_000_000_000) // short enough to type
-	flags.Var(&value{"", "number", func(s string) error {
+	flags.Var(&value{text: "", kind: "number", set: func(s string) error {
 		seed, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {
 			return valueErrorf("is %q, expected a whole number from 0 to 18446744073709551615", s)
