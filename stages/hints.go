@@ -38,6 +38,8 @@ var everyStage = map[string]string{
 		"protocol names?",
 	"stray": "An answer carries in_reply_to: the msg_id of the request. Without it the client cannot know what was answered, and waits until it gives up. Maelstrom's Go " +
 		"library sets it in Reply.",
+	"malformed": "Requests were answered, but not in the shape that the protocol asks for: the lines with malformed-rpc-response name the field, what was expected and what " +
+		"came. In Go a nil slice becomes null, which is not a list.",
 	"unanswered": "No request of this kind was ever answered. What does the handler wait for before it answers: a lock that it holds itself, another node that waits for " +
 		"this one, a program that reads only one message at a time? The last lines of the node's log show how far it came.",
 	"silent": "A node stopped answering, though nothing is ever between it and its clients. What does it wait for: a lock that it holds itself, a channel that nobody " +
@@ -54,7 +56,7 @@ var everyStage = map[string]string{
 var hints = map[string][]Hint{
 	"1": {
 		{nil, "A node reads one JSON message a line from stdin and writes one a line to stdout. Everything that is for people goes to stderr."},
-		{[]string{"stray", "stats"}, "An answer carries in_reply_to: the msg_id of the request. Maelstrom's Go library sets it in Reply."},
+		{[]string{"stray"}, "An answer carries in_reply_to: the msg_id of the request. Maelstrom's Go library sets it in Reply."},
 		{[]string{"echo"}, "The answer has the type echo_ok, and its field echo holds what the request's field echo held, whatever that is."},
 		{nil, "Decode the body into a map, change its type to echo_ok, and reply with that map: every other field stays as it came."},
 	},

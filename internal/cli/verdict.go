@@ -240,7 +240,7 @@ func (a *app) printPlaces(r *report) {
 // hint returns the stage's hint for the first finding that it has one for. An operation
 // that never succeeded comes first, since it is likely to cause what other checks found;
 // and before that the likely reason why it never did, which is that clients got answers
-// to no request, or no answers at all. Nor do most other findings say anything about the
+// to no request, no answers at all, or answers of another shape. Nor do most other findings say anything about the
 // program if a node stopped answering.
 func (r *report) hint() string {
 	var kinds []string
@@ -253,8 +253,10 @@ func (r *report) hint() string {
 			kinds = append(kinds, f.Kind)
 		case r.Strays.Count > 0:
 			kinds = slices.Insert(kinds, 0, "stray", f.Kind)
-		case unanswered(f):
+		case allEndIn(f, "net-timeout"):
 			kinds = slices.Insert(kinds, 0, "unanswered", f.Kind)
+		case allEndIn(f, "malformed-rpc-response"):
+			kinds = slices.Insert(kinds, 0, "malformed", f.Kind)
 		default:
 			kinds = slices.Insert(kinds, 0, f.Kind)
 		}
@@ -263,11 +265,11 @@ func (r *report) hint() string {
 	return text
 }
 
-// unanswered reports whether an operation never succeeded because no request got an
-// answer.
-func unanswered(f verdict.Finding) bool {
+// allEndIn reports whether all requests of an operation that never succeeded ended in
+// one error.
+func allEndIn(f verdict.Finding, name string) bool {
 	return len(f.Details) > 0 && !slices.ContainsFunc(f.Details, func(detail string) bool {
-		return !strings.HasSuffix(detail, ": net-timeout")
+		return !strings.Contains(detail+": ", ": "+name+": ")
 	})
 }
 

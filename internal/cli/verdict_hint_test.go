@@ -14,7 +14,7 @@ import (
 )
 
 // TestHintForSilence checks that the hint for an operation that never succeeded says
-// what came back instead of an answer.
+// what came back instead of a good answer.
 func TestHintForSilence(t *testing.T) {
 	stage, err := stages.Find("3c")
 	if err != nil {
@@ -22,6 +22,7 @@ func TestHintForSilence(t *testing.T) {
 	}
 	silent := verdict.Finding{Kind: "stats", Details: []string{"10 × broadcast info: net-timeout"}}
 	refused := verdict.Finding{Kind: "stats", Details: []string{"95 × broadcast fail: not-supported: broadcast is still to do", "1 × broadcast info: net-timeout"}}
+	misshapen := verdict.Finding{Kind: "stats", Details: []string{`49 × read fail: malformed-rpc-response: reply of n0 to read: "messages" is null, expected a list`}}
 	for _, c := range []struct {
 		name    string
 		finding verdict.Finding
@@ -30,6 +31,7 @@ func TestHintForSilence(t *testing.T) {
 	}{
 		{"no answer", silent, 0, "ever answered"},
 		{"an answer to nothing", silent, 3, "in_reply_to"},
+		{"an answer of another shape", misshapen, 0, "not in the shape"},
 		{"an error", refused, 0, "Is there a handler for its type"},
 	} {
 		lost := verdict.Finding{Kind: "lost"} // follows from the other
