@@ -240,15 +240,13 @@ func (a *app) printPlaces(r *report) {
 // hint returns the stage's hint for the first finding that it has one for. An operation
 // that never succeeded comes first, since it is likely to cause what other checks found;
 // and before that the likely reason why it never did, which is that clients got answers
-// to no request, no answers at all, or answers of another shape. Nor do most other findings say anything about the
-// program if a node stopped answering.
+// to no request, no answers at all, or answers of another shape.
 func (r *report) hint() string {
 	var kinds []string
-	if len(r.Silent) > 0 {
-		kinds = []string{"silent"}
-	}
 	for _, f := range r.Findings {
 		switch {
+		case len(r.Silent) > 0 && slices.Contains(ofSilence, f.Kind):
+			kinds = append(kinds, "silent", f.Kind)
 		case f.Kind != "stats":
 			kinds = append(kinds, f.Kind)
 		case r.Strays.Count > 0:
@@ -264,6 +262,9 @@ func (r *report) hint() string {
 	_, text := r.stage.HintFor(kinds...)
 	return text
 }
+
+// ofSilence are the findings that a node which stopped answering is likely to cause.
+var ofSilence = []string{"lost", "stable", "availability", "no-final-read"}
 
 // allEndIn reports whether all requests of an operation that never succeeded ended in
 // one error.

@@ -57,6 +57,10 @@ func TestHintForSilentNode(t *testing.T) {
 	if hint, want := r.hint(), "stopped answering"; !strings.Contains(hint, want) {
 		t.Errorf("the hint is %q, expected one that says %q", hint, want)
 	}
+	r.Findings[0].Kind = "duplicates" // those have another reason
+	if hint, without := r.hint(), "stopped answering"; strings.Contains(hint, without) {
+		t.Errorf("the hint is %q, expected one about duplicates", hint)
+	}
 	if remarks, want := strings.Join(r.remarks(), "\n"), "stopped answering: n0 before its first answer (6 requests timed out), "+
 		"n1 after 2.000 s (4 requests timed out), n2 after 2.000 s (4 requests timed out) and 2 more nodes"; remarks != want {
 		t.Errorf("the remarks are %q, expected %q", remarks, want)
