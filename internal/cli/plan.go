@@ -31,7 +31,9 @@ func (t target) String() string {
 			return name
 		}
 		if rel, err := filepath.Rel(wd, abs); err == nil && filepath.IsLocal(rel) {
-			name = "./" + filepath.ToSlash(rel)
+			if name = "."; rel != "." {
+				name = "./" + filepath.ToSlash(rel)
+			}
 		}
 	}
 	return name

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -108,5 +109,16 @@ func TestInterrupted(t *testing.T) {
 	a := &app{err: &terminal{w: &out}}
 	if code := a.report(fmt.Errorf("measure a: %w", context.Canceled)); code != exitError || out.String() != "error: interrupted\n" {
 		t.Errorf("exit code %d after %q", code, out.String())
+	}
+}
+
+// TestTargetName checks how messages name what is tested.
+func TestTargetName(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for given, want := range map[string]string{".": ".", "mine": "./mine", filepath.Join(dir, "mine"): "./mine", "../other": "../other"} {
+		if got := fmt.Sprint(target{dir: given}); got != want {
+			t.Errorf("%s is named %s, expected %s", given, got, want)
+		}
 	}
 }
