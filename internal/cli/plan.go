@@ -141,6 +141,9 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, f *testFlags, t targ
 		if err != nil {
 			return nil, err
 		}
+		if f.Hard && !cmd.Flags().Changed("nemesis") {
+			test.Nemesis = a.possibleFaults(test.Nemesis, engine)
+		}
 		if err := checkFaults(test.Nemesis, engine); err != nil {
 			return nil, err
 		}
@@ -180,6 +183,21 @@ func checkFaults(faults []string, engine string) error {
 		}
 	}
 	return nil
+}
+
+// possibleFaults returns the faults of a hard mode without those that processes cannot
+// have, and says which these are: a program in any language has a hard mode.
+func (a *app) possibleFaults(faults []string, engine string) []string {
+	if engine != engineProcess {
+		return faults
+	}
+	return slices.DeleteFunc(slices.Clone(faults), func(name string) bool {
+		fault, _ := nemesis.Lookup(name)
+		if fault.Simulated {
+			a.err.printf("%s hard mode without the fault %s: processes share the clock of this machine\n", a.err.warn("note:"), name)
+		}
+		return fault.Simulated
+	})
 }
 
 // conditions summarizes the options of a test in a line.
