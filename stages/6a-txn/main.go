@@ -53,8 +53,14 @@ func (s *server) txn(msg maelstrom.Message) error {
 	return s.node.Reply(msg, map[string]any{"type": "txn_ok", "txn": body.Txn})
 }
 
-// execute applies a transaction and fills in its reads.
+// execute applies a transaction and fills in its reads. What it cannot execute it
+// refuses before it begins: a transaction happens as a whole or not at all.
 func (s *server) execute(txn []op) error {
+	for _, o := range txn {
+		if o.f != "r" && o.f != "w" {
+			return maelstrom.NewRPCError(maelstrom.NotSupported, fmt.Sprintf("unknown operation %q", o.f))
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range txn {
@@ -63,8 +69,6 @@ func (s *server) execute(txn []op) error {
 			o.value = s.store[o.key] // nil if nobody wrote it
 		case "w":
 			s.store[o.key] = o.value
-		default:
-			return maelstrom.NewRPCError(maelstrom.NotSupported, fmt.Sprintf("unknown operation %q", o.f))
 		}
 	}
 	return nil
