@@ -99,6 +99,15 @@ var kafkaFunctions = []string{"send", "poll", "txn", "assign", "subscribe", "cra
 // Workloads returns the names of the workloads that Check knows, in order.
 func Workloads() []string { return slices.Sorted(maps.Keys(workloads)) }
 
+// workloadNamed returns the workload of a name.
+func workloadNamed(name string) (workload, error) {
+	w, ok := workloads[name]
+	if !ok {
+		return w, fmt.Errorf("unknown workload %q, expected one of %v", name, Workloads())
+	}
+	return w, nil
+}
+
 // Check runs all checks of a workload on a history. net holds the network
 // statistics of the run, taken from its journal; if it is nil, the results have none.
 //
@@ -107,9 +116,9 @@ func Workloads() []string { return slices.Sorted(maps.Keys(workloads)) }
 // operations of another workload (*FunctionError) or values of the wrong shape
 // (*ShapeError).
 func Check(h *history.History, net *journal.Stats, o Options) (*Results, error) {
-	w, ok := workloads[o.Workload]
-	if !ok {
-		return nil, fmt.Errorf("unknown workload %q, expected one of %v", o.Workload, Workloads())
+	w, err := workloadNamed(o.Workload)
+	if err != nil {
+		return nil, err
 	}
 	if err := ValidateModels(o.ConsistencyModels); err != nil {
 		return nil, err

@@ -179,6 +179,23 @@ func describeFindings(findings []Finding) string {
 	return b.String()
 }
 
+// TestStrictWorkload: strict mode does not vouch for a history of a workload that it does
+// not know, or of another one.
+func TestStrictWorkload(t *testing.T) {
+	h, err := history.New([]history.Op{{Type: history.Invoke, F: "generate"}, {Type: history.OK, F: "generate", Value: int64(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "brodcast", "broadcast"} {
+		if r, err := Strict(h, Options{Workload: name}); err == nil {
+			t.Errorf("workload %q: %v, want an error", name, r.Valid)
+		}
+	}
+	if r, err := Strict(h, Options{Workload: "unique-ids"}); err != nil || r.Valid != Valid {
+		t.Errorf("unique-ids: %v, %v", r, err)
+	}
+}
+
 // TestStrictNeedsTheModel: what strict mode infers from a transaction that overwrote
 // what it read holds from read committed on, and not below: the store whose
 // transactions may write below what they have read is caught there.
