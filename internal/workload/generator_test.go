@@ -131,6 +131,20 @@ func TestTxnOperations(t *testing.T) {
 	}
 }
 
+// TestManyKeys: each key is twice as likely as the one before, also if there are so
+// many that 2 to their number is no float64.
+func TestManyKeys(t *testing.T) {
+	for _, keys := range []int{10, 1000, 1023, 1024, 100_000} {
+		ops, _ := draw(newWorkload(t, "txn-list-append", Options{Concurrency: 4, MaxTxnLength: 1, MaxWritesPerKey: 1_000_000, KeyCount: keys}), 4, 4000)
+		counts := map[int64]int{}
+		for _, op := range ops {
+			counts[op.Value.([]any)[0].([]any)[1].(int64)]++
+		}
+		within(t, fmt.Sprintf("the last of %d keys", keys), counts[int64(keys-1)], 1850, 2150)
+		within(t, fmt.Sprintf("the one before, of %d keys", keys), counts[int64(keys-2)], 850, 1150)
+	}
+}
+
 // TestStrictTxnReadsAllKeys: in the end, one worker for each node reads every key,
 // twenty at a time.
 func TestStrictTxnReadsAllKeys(t *testing.T) {

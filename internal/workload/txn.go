@@ -169,10 +169,14 @@ func (g *txnGenerator) next() []mop {
 	return mops
 }
 
-// index draws the position of a key: each is twice as likely as the one before.
+// index draws the position of a key: each is twice as likely as the one before. It draws
+// a number x from 2 to 2ⁿ⁺¹; the position is one less than the whole part of log₂ x.
 func (g *txnGenerator) index() int {
 	n := float64(len(g.active))
-	scale := (math.Pow(2, n) - 1) * 2
-	i := int(math.Floor(math.Log2(g.random.Float64()*scale+2) - 1))
-	return min(max(i, 0), len(g.active)-1)
+	x := g.random.Float64()
+	log := math.Log2(x*(math.Pow(2, n)-1)*2 + 2)
+	if math.IsInf(log, 1) { // 2ⁿ is beyond a float64
+		log = math.Log2(x) + n + 1
+	}
+	return min(max(int(math.Floor(log-1)), 0), len(g.active)-1)
 }
