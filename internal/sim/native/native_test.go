@@ -447,6 +447,17 @@ func (m yielding) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	return m.Machine.Boot(ctx, b)
 }
 
+// placed is a machine whose guests belong to a run at some place.
+type placed struct {
+	sim.Machine
+	place sim.Place
+}
+
+func (m placed) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
+	b.Place = m.place
+	return m.Machine.Boot(ctx, b)
+}
+
 // TestPlace: a run and its nodes stay on one core until its end.
 func TestPlace(t *testing.T) {
 	p := load(t, testNode())
@@ -457,7 +468,13 @@ func TestPlace(t *testing.T) {
 		t.Skipf("the system offers %d cores, %v", before.Count(), err)
 	}
 	place := p.Place()
-	l := boot(t, p, nil, context.Background(), "echo", nil)
+	m, err := p.Machine("n0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	l := boot(t, p, placed{m, place}, context.Background(), "echo", nil)
+	defer l.Kill()
 	for range 2 * reviewsBetweenMoves {
 		place.Review()
 	}
@@ -465,7 +482,7 @@ func TestPlace(t *testing.T) {
 	if _, err := l.Resume(sim.Step{Input: []byte("again\n")}); err != nil {
 		t.Fatal(err)
 	}
-	err := errors.Join(unix.SchedGetaffinity(0, &during), unix.SchedGetaffinity(l.Guest.(*guest).watch.pid, &node))
+	err = errors.Join(unix.SchedGetaffinity(0, &during), unix.SchedGetaffinity(l.Guest.(*guest).watch.pid, &node))
 	if err != nil || during.Count() != 1 || node != during {
 		t.Errorf("the run may use %d cores and its node %d, the same: %v, %v; expected the same one", during.Count(), node.Count(), node == during, err)
 	}
