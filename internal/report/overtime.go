@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"slices"
@@ -198,7 +199,8 @@ func (t *OverTime) WriteSVG(w io.Writer) error {
 func (t *OverTime) WritePNG(w io.Writer) error {
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(120))
 	t.plot(light).Draw(draw.New(c))
-	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(w); err != nil {
+	fast := png.Encoder{CompressionLevel: png.BestSpeed} // the default takes four times as long, and saves a twentieth
+	if err := fast.Encode(w, c.Image()); err != nil {
 		return fmt.Errorf("draw %q: %w", t.Title, err)
 	}
 	return nil
