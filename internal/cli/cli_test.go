@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/internal/sim/native/overlay"
+	"glomers/internal/toolchaintest"
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +41,17 @@ func TestEngines(t *testing.T) {
 			runScripts(t, filepath.Join("testdata", "engines"), map[string]string{"ENGINE": engine})
 		})
 	}
+}
+
+// TestToolchains runs testdata/toolchains/*.txtar with each version of Go that native
+// simulation is kept working with, which is $VERSION there; $OLDEST is the oldest.
+func TestToolchains(t *testing.T) {
+	if err := overlay.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
+		t.Skip(err)
+	}
+	toolchaintest.Each(t, func(t *testing.T, version string) {
+		runScripts(t, filepath.Join("testdata", "toolchains"), map[string]string{"VERSION": version, "OLDEST": toolchaintest.Versions()[0]})
+	})
 }
 
 // runScripts runs the scripts in a directory with additional variables.
@@ -77,9 +89,11 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 				}
 				env.Setenv(name, path)
 			}
-			if cache, err := os.UserCacheDir(); err == nil { // scripts have no home
-				env.Setenv("GLOMERS_CACHE", filepath.Join(cache, "glomers"))
+			cache := os.Getenv("GLOMERS_CACHE")
+			if user, err := os.UserCacheDir(); err == nil && cache == "" { // scripts have no home
+				cache = filepath.Join(user, "glomers")
 			}
+			env.Setenv("GLOMERS_CACHE", cache)
 			oracle, err := filepath.Abs("../../testdata/oracle")
 			if err != nil {
 				return err

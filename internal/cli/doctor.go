@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glomers/internal/cache"
 	"glomers/internal/solution"
 )
 
@@ -126,36 +126,24 @@ func (a *app) surroundings() []condition {
 	} else {
 		all = append(all, condition{false, "engine maelstrom", "not available: " + err.Error(), ""})
 	}
-	cache := cacheDir("")
-	if cache == "" {
+	dir := cacheDir("")
+	if dir == "" {
 		return append(all, condition{false, "cache", "no directory for it can be written", "set GLOMERS_CACHE to one that can, so that programs are not built anew each time"})
 	}
-	size, err := diskUsage(cache)
-	if err != nil {
-		return append(all, condition{false, "cache", err.Error(), ""})
-	}
-	return append(all, condition{true, "cache", fmt.Sprintf("%s holds %d MiB", cache, size>>20), "glomers clean empties it"})
-}
-
-// diskUsage returns the bytes of the files below a directory.
-func diskUsage(dir string) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // it was removed meanwhile
-			return nil
-		}
+	text := dir + " holds"
+	for i, part := range cacheParts {
+		size, err := cache.Size(filepath.Join(dir, part))
 		if err != nil {
-			return err
+			return append(all, condition{false, "cache", err.Error(), ""})
 		}
-		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-			size += info.Size()
+		if i > 0 {
+			text += ","
 		}
-		return nil
-	})
-	return size, err
+		text += fmt.Sprintf(" %s %d MiB of %d", part, size>>20, int64(cache.MaxSize)>>20)
+	}
+	remedy := fmt.Sprintf("what was not used for %d days is removed, and above these limits what was not used for longest; glomers clean empties it", int(cache.MaxAge.Hours()/24))
+	return append(all, condition{true, "cache", text, remedy})
 }
-
-// cacheParts are the directories of the cache.
-var cacheParts = []string{"build", "compiled"}
 
 // clean empties the cache.
 func (a *app) clean() *cobra.Command {
@@ -165,14 +153,14 @@ func (a *app) clean() *cobra.Command {
 		Long:  "Remove what glomers keeps of compiled solutions ($GLOMERS_CACHE). They are built again when they are needed.",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			cache := cacheDir("")
-			if cache == "" {
+			parent := cacheDir("")
+			if parent == "" {
 				return errors.New("there is no cache: no directory for it can be written; set GLOMERS_CACHE to one that can")
 			}
 			var freed int64
 			for _, part := range cacheParts {
-				dir := filepath.Join(cache, part)
-				size, err := diskUsage(dir)
+				dir := filepath.Join(parent, part)
+				size, err := cache.Size(dir)
 				if err != nil {
 					return err
 				}
@@ -181,7 +169,7 @@ func (a *app) clean() *cobra.Command {
 				}
 				freed += size
 			}
-			a.out.printf("removed %d MiB from %s\n", freed>>20, cache)
+			a.out.printf("removed %d MiB from %s\n", freed>>20, parent)
 			return nil
 		},
 	}

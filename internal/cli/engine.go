@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"glomers/checkers/journal"
+	"glomers/internal/cache"
 	"glomers/internal/process"
 	"glomers/internal/runner"
 	"glomers/internal/sim"
@@ -140,7 +141,7 @@ func (a *app) prepare(ctx context.Context, t target, h spec.Host, dir string) (*
 	case t.bin != "":
 		bin, err = solution.CheckBin(t.bin)
 	case h.Race:
-		bin, err = solution.Build(ctx, t.dir, dir, nil, "-race")
+		bin, err = solution.BuildRace(ctx, t.dir, dir)
 	default:
 		bin, err = solution.Build(ctx, t.dir, dir, nil)
 	}
@@ -183,21 +184,44 @@ func (a *app) loadProgram(ctx context.Context, t target, h spec.Host, dir string
 	if h.Engine == engineNative {
 		return a.loadNative(ctx, t, h)
 	}
-	cache := cacheDir(dir)
+	parent := cacheDir(dir)
 	module := t.wasm
 	if module == "" {
-		var err error
-		if module, err = solution.BuildWasm(ctx, t.dir, filepath.Join(cache, "build")); err != nil {
+		built, err := cache.Open(filepath.Join(parent, builtPart))
+		if err != nil {
+			return nil, err
+		}
+		if module, err = solution.BuildWasm(ctx, t.dir, built); err != nil {
 			return nil, err
 		}
 	}
-	program, err := wasm.Load(ctx, module, filepath.Join(cache, "compiled"), int64(h.NodeMemory)<<20)
+	content, err := sumOf(module, nil)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := cache.Open(filepath.Join(parent, compiledPart))
+	if err != nil {
+		return nil, err
+	}
+	code, err := compiled.Use(content)
+	if err != nil {
+		return nil, err
+	}
+	program, err := wasm.Load(ctx, module, code, int64(h.NodeMemory)<<20)
 	if err != nil {
 		return nil, err
 	}
 	sum, err := sumOf(module, t.args)
 	return &subject{program: program, sum: sum}, err
 }
+
+// The directories of the cache.
+const (
+	builtPart    = "build"    // programs, by where their sources are, and edited toolchains
+	compiledPart = "compiled" // machine code of WebAssembly modules, by the content of the module
+)
+
+var cacheParts = []string{builtPart, compiledPart}
 
 // cacheDir returns where compiled solutions are kept: $GLOMERS_CACHE, or below the user's
 // cache directory, or otherwise if neither can be used.

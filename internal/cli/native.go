@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
+	"glomers/internal/cache"
 	"glomers/internal/sim/native"
 	"glomers/internal/sim/native/selftest"
 	"glomers/internal/solution"
@@ -43,15 +42,15 @@ func (a *app) loadNative(ctx context.Context, t target, h spec.Host) (*subject, 
 // simulation, if it passes the self-test. The result of that is kept in the cache.
 // The error is a *solution.UnavailableError if the toolchain cannot be used.
 func (a *app) nativeToolchain(ctx context.Context, dir string, race bool) (*solution.NativeToolchain, error) {
-	cache := cacheDir("")
-	if cache == "" {
+	parent := cacheDir("")
+	if parent == "" {
 		return nil, &solution.UnavailableError{Dir: dir, Err: errors.New("there is no directory for what it builds; set GLOMERS_CACHE to one that can be written")}
 	}
-	build := filepath.Join(cache, "build")
-	if err := os.MkdirAll(build, 0o777); err != nil {
+	kept, err := cache.Open(filepath.Join(parent, builtPart))
+	if err != nil {
 		return nil, err
 	}
-	toolchain, err := solution.FindNativeToolchain(ctx, dir, build)
+	toolchain, err := solution.FindNativeToolchain(ctx, dir, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -60,42 +59,48 @@ func (a *app) nativeToolchain(ctx context.Context, dir string, race bool) (*solu
 			return nil, err
 		}
 	}
-	result := selfTestResult(build, toolchain, race)
-	text, err := os.ReadFile(result)
+	entry := selfTestEntry(toolchain, race)
+	text, err := os.ReadFile(filepath.Join(kept.Path(entry), selfTestResult))
+	if err == nil {
+		_, err = kept.Use(entry)
+	} else {
+		text, err = a.selfTest(ctx, toolchain, kept, entry, race)
+	}
 	if err != nil {
-		if text, err = a.selfTest(ctx, toolchain, result, race); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	if why, failed := strings.CutPrefix(string(text), selfTestFailed); failed {
-		return nil, &solution.UnavailableError{Dir: dir, Err: &selfTestError{why, result}}
+		return nil, &solution.UnavailableError{Dir: dir, Err: &selfTestError{why, filepath.Join(kept.Path(entry), selfTestResult)}}
 	}
 	return toolchain, nil
 }
 
-// The content of the file with the result of a self-test.
+// selfTestResult is the file in which the cache keeps the result of a self-test, and
+// how it begins.
 const (
+	selfTestResult = "result"
 	selfTestPassed = "passed"
 	selfTestFailed = "failed: " // and the reason
 )
 
-// selfTestResult returns the path of the file with the result of a toolchain's self-test.
-func selfTestResult(dir string, toolchain *solution.NativeToolchain, race bool) string {
+// selfTestEntry returns the name of the cache's entry for a toolchain's self-test.
+func selfTestEntry(toolchain *solution.NativeToolchain, race bool) string {
 	name := "selftest-" + toolchain.ID + "-" + selftest.ID
 	if race {
 		name += "-race"
 	}
-	return filepath.Join(dir, name)
+	return name
 }
 
-// selfTest tests a toolchain, keeps the result in a file and returns it. If several
+// selfTest tests a toolchain, keeps the result in the cache and returns it. If several
 // commands begin at the same time, only one of them runs the test.
-func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain, result string, race bool) ([]byte, error) {
-	unlock, err := lockedfile.MutexAt(result + ".lock").Lock()
+func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain, kept *cache.Cache, entry string, race bool) ([]byte, error) {
+	dir, release, err := kept.Hold(entry)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer release()
+	result := filepath.Join(dir, selfTestResult)
 	if text, err := os.ReadFile(result); err == nil {
 		return text, nil
 	}
@@ -109,7 +114,8 @@ func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain,
 		return nil, err
 	}
 	text := []byte(selfTestPassed)
-	bin, err := toolchain.Build(ctx, source, race)
+	bin := filepath.Join(source, "node")
+	err = toolchain.BuildTo(ctx, source, bin, race)
 	var build *solution.BuildError
 	switch {
 	case errors.As(err, &build):
@@ -117,7 +123,6 @@ func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain,
 	case err != nil:
 		return nil, err
 	default:
-		defer os.Remove(bin)
 		err := selftest.Run(ctx, bin)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

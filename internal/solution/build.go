@@ -17,7 +17,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
+	"glomers/internal/cache"
 )
 
 // A BuildError is a Go package that does not compile. Output is the compiler's.
@@ -75,45 +75,79 @@ func Build(ctx context.Context, dir, out string, env []string, flags ...string) 
 	return bin, build(ctx, dir, bin, env, flags...)
 }
 
-// BuildWasm compiles the Go package in dir, or a single Go file, for wasip1 and returns
-// the path of the module. The module is kept below cache, so that the go command need
-// not link an unchanged package again.
-func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
+// BuildRace is Build with the race detector. The error says so if there is no C compiler,
+// which that takes on most systems.
+func BuildRace(ctx context.Context, dir, out string) (string, error) {
 	if err := CheckSource(dir); err != nil {
 		return "", err
 	}
-	abs, err := filepath.Abs(dir)
+	if runtime.GOOS == "darwin" { // where cgo is not needed
+		return Build(ctx, dir, out, nil, "-race")
+	}
+	in := dir
+	if strings.HasSuffix(dir, ".go") {
+		in = filepath.Dir(dir)
+	}
+	if err := checkCompiler(ctx, in, nil); err != nil {
+		return "", fmt.Errorf("cannot build %s: %w", dir, err)
+	}
+	return Build(ctx, dir, out, []string{"CGO_ENABLED=1"}, "-race")
+}
+
+// checkCompiler returns an error if the C compiler that the go command uses in a
+// directory is not there.
+func checkCompiler(ctx context.Context, dir string, env []string) error {
+	cmd := exec.CommandContext(ctx, goCommand(env), "env", "CC")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("ask the go command for its C compiler: %w", err)
+	}
+	compiler := strings.Fields(string(out))
+	if len(compiler) == 0 {
+		compiler = []string{"gcc"}
+	}
+	if _, err := exec.LookPath(compiler[0]); err != nil {
+		return fmt.Errorf("the race detector needs a C compiler and the headers of its C library, because Go links it with cgo, and %s is not here; install it, or set CC", compiler[0])
+	}
+	return nil
+}
+
+// BuildWasm compiles the Go package in dir, or a single Go file, for wasip1 and returns
+// the path of the module. The module is kept in the cache, so that the go command need
+// not link an unchanged package again.
+func BuildWasm(ctx context.Context, dir string, kept *cache.Cache) (string, error) {
+	if err := CheckSource(dir); err != nil {
+		return "", err
+	}
+	name, err := entryOf(dir)
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(cache, 0o777); err != nil {
-		return "", err
-	}
-	id := sha256.Sum256([]byte(abs))
-	kept := filepath.Join(cache, fmt.Sprintf("%s-%x.wasm", filepath.Base(abs), id[:6]))
-	unlock, err := lockedfile.MutexAt(kept + ".lock").Lock() // against a build of the same package at the same time
+	out, release, err := kept.Hold(name) // against a build of the same package at the same time
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
+	defer release()
+	module := filepath.Join(out, "node.wasm")
 	env := []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0"}
 	flags := []string{"-trimpath", "-buildvcs=false"} // the same module wherever and whenever it is built
 	// An error here is ignored: the package builds without the edits, too, and if
 	// something is wrong with the package, go build reports it better. Only nodes that
 	// need the edits fail, with a message that says so.
-	if list, more, err := overlay(ctx, dir, kept+".overlay", wasmEdits); err == nil {
+	if list, more, err := overlay(ctx, dir, filepath.Join(out, "wasm-overlay"), wasmEdits); err == nil {
 		env, flags = append(env, more...), append(flags, "-overlay="+list)
 	}
-	err = build(ctx, dir, kept, env, flags...)
+	err = build(ctx, dir, module, env, flags...)
 	var failed *BuildError
 	if !errors.As(err, &failed) {
-		return kept, err
+		return module, err
 	}
 	// Some libraries have a variant without a terminal for this tag, such as
 	// github.com/sirupsen/logrus.
-	tagged := build(ctx, dir, kept, env, append(flags, "-tags=appengine")...)
+	tagged := build(ctx, dir, module, env, append(flags, "-tags=appengine")...)
 	if tagged == nil {
-		return kept, nil
+		return module, nil
 	}
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
@@ -124,6 +158,16 @@ func BuildWasm(ctx context.Context, dir, cache string) (string, error) {
 		return "", err // it does not build for this system either
 	}
 	return "", &TargetError{dir, "wasip1, the system of simulated nodes", failed.Output}
+}
+
+// entryOf returns the name of the cache's entry for a package or a single file.
+func entryOf(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	id := sha256.Sum256([]byte(abs))
+	return fmt.Sprintf("%s-%x", filepath.Base(abs), id[:6]), nil
 }
 
 // build runs go build.

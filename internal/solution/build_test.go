@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"glomers/internal/cache"
 )
 
 func write(t *testing.T, name, text string, mode os.FileMode) string {
@@ -17,6 +19,15 @@ func write(t *testing.T, name, text string, mode os.FileMode) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func openCache(t *testing.T) *cache.Cache {
+	t.Helper()
+	c, err := cache.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func TestCheckBin(t *testing.T) {
@@ -75,7 +86,7 @@ func TestNoSpace(t *testing.T) {
 	if !errors.As(err, &space) || !strings.Contains(space.Output, "no space left") {
 		t.Errorf("found %v, expected a SpaceError", err)
 	}
-	if _, err := BuildWasm(context.Background(), file, t.TempDir()); !errors.As(err, &space) {
+	if _, err := BuildWasm(context.Background(), file, openCache(t)); !errors.As(err, &space) {
 		t.Errorf("found %v, expected a SpaceError", err)
 	}
 }

@@ -7,17 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	goversion "go/version"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
+	"glomers/internal/cache"
 	stdlib "glomers/internal/sim/native/overlay"
 )
 
@@ -42,23 +41,30 @@ type NativeToolchain struct {
 	dir   string // the directory for which it was chosen
 	list  string // path of the file for -overlay
 	env   []string
-	cache string
+	cache *cache.Cache
 }
 
 // FindNativeToolchain prepares the toolchain that builds the Go package in dir, or a
 // single Go file. A directory without Go files has a toolchain, too. The edited files
-// are kept below cache. If the toolchain or the system
-// does not support native simulation, the error is an *UnavailableError.
-func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolchain, error) {
+// are kept in the cache. If the toolchain or the system does not support native
+// simulation, the error is an *UnavailableError.
+func FindNativeToolchain(ctx context.Context, dir string, kept *cache.Cache) (*NativeToolchain, error) {
 	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
 		return nil, &UnavailableError{dir, err}
 	}
 	if strings.HasSuffix(dir, ".go") {
 		dir = filepath.Dir(dir)
 	}
-	root, env, err := goRoot(ctx, dir, filepath.Join(cache, "toolchains"))
+	links, err := kept.Use("toolchains")
 	if err != nil {
 		return nil, err
+	}
+	root, env, err := goRoot(ctx, dir, links)
+	if err != nil {
+		return nil, err
+	}
+	if version := goVersion(root); goversion.Compare(version, stdlib.OldestGo) < 0 && goversion.IsValid(version) {
+		return nil, &UnavailableError{dir, fmt.Errorf("it needs %s or later, and %s builds this package", stdlib.OldestGo, version)}
 	}
 	files, err := stdlib.Files(root, runtime.GOARCH)
 	var mismatch *stdlib.MismatchError
@@ -68,8 +74,18 @@ func FindNativeToolchain(ctx context.Context, dir, cache string) (*NativeToolcha
 	if err != nil {
 		return nil, err
 	}
-	t := &NativeToolchain{Root: root, dir: dir, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: cache}
+	t := &NativeToolchain{Root: root, dir: dir, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: kept}
 	return t, t.write(files)
+}
+
+// goVersion returns the version of the toolchain at root, such as go1.25.0.
+func goVersion(root string) string {
+	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil { // a toolchain that was built from a repository
+		return ""
+	}
+	version, _, _ := strings.Cut(string(text), "\n")
+	return version
 }
 
 // write keeps the edited files and the file for -overlay.
@@ -83,8 +99,8 @@ func (t *NativeToolchain) write(files map[string][]byte) error {
 		sum.Write(version)
 	}
 	t.ID = fmt.Sprintf("%x", sum.Sum(nil)[:8])
-	out := filepath.Join(t.cache, "overlay-"+t.ID)
-	if err := os.MkdirAll(out, 0o777); err != nil {
+	out, err := t.cache.Use("overlay-" + t.ID)
+	if err != nil {
 		return err
 	}
 	replaced := map[string]string{}
@@ -103,61 +119,66 @@ func (t *NativeToolchain) write(files map[string][]byte) error {
 	return writeOnce(t.list, text)
 }
 
-// CheckRace returns an error if programs cannot be built with the race detector. On
-// Linux package runtime/race uses cgo, so there must be a C compiler even for a program
-// that does not.
+// CheckRace returns an *UnavailableError if programs cannot be built with the race
+// detector because that takes a C compiler, and there is none.
 func (t *NativeToolchain) CheckRace(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, goCommand(t.env), "env", "CC")
-	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), t.env...)
-	out, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("ask the go command for its C compiler: %w", err)
+	if !stdlib.RaceNeedsCompiler(runtime.GOARCH) {
+		return nil
 	}
-	compiler := strings.Fields(string(out))
-	if len(compiler) == 0 {
-		compiler = []string{"gcc"}
-	}
-	if _, err := exec.LookPath(compiler[0]); err != nil {
-		return &UnavailableError{t.dir, fmt.Errorf("the race detector needs a C compiler and the headers of its C library, because Go links it with cgo, and %s is not here; install it, or set CC", compiler[0])}
+	if err := checkCompiler(ctx, t.dir, t.env); err != nil {
+		return &UnavailableError{t.dir, err}
 	}
 	return nil
 }
 
 // Build compiles the Go package in dir, or a single Go file, with or without the race
-// detector, and returns the path of the executable, which is kept below the cache.
+// detector, and returns the path of the executable, which is kept in the cache.
 func (t *NativeToolchain) Build(ctx context.Context, dir string, race bool) (string, error) {
 	if err := CheckSource(dir); err != nil {
 		return "", err
 	}
-	abs, err := filepath.Abs(dir)
+	name, err := entryOf(dir)
 	if err != nil {
 		return "", err
 	}
-	suffix, env, flags := ".native", append(slices.Clone(t.env), "CGO_ENABLED=0"), []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
-	if race { // the detector needs cgo; the tags keep other packages from using it
-		suffix, env, flags = ".race", append(slices.Clone(t.env), "CGO_ENABLED=1"), append(flags, "-race", "-tags=netgo,osusergo")
-	}
-	id := sha256.Sum256([]byte(abs))
-	kept := filepath.Join(t.cache, fmt.Sprintf("%s-%x%s", filepath.Base(abs), id[:6], suffix))
-	unlock, err := lockedfile.MutexAt(kept + ".lock").Lock() // against a build of the same package at the same time
+	out, release, err := t.cache.Hold(name) // against a build of the same package at the same time
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
-	err = build(ctx, dir, kept, env, flags...)
+	defer release()
+	bin := filepath.Join(out, "node")
+	if race {
+		bin += "-race"
+	}
+	return bin, t.BuildTo(ctx, dir, bin, race)
+}
+
+// noCompiler is the C compiler of builds that must not use one.
+const noCompiler = "no-cgo-in-simulation"
+
+// BuildTo compiles a package as Build does, to a file of the caller's.
+func (t *NativeToolchain) BuildTo(ctx context.Context, dir, bin string, race bool) error {
+	env, flags := append(slices.Clone(t.env), "CGO_ENABLED=0"), []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
+	if race { // for which the go command demands cgo; the tags keep other packages from using it
+		env, flags = append(slices.Clone(t.env), "CGO_ENABLED=1"), append(flags, "-race", "-tags=netgo,osusergo")
+		if !stdlib.RaceNeedsCompiler(runtime.GOARCH) {
+			env = append(env, "CC="+noCompiler)
+		}
+	}
+	err := build(ctx, dir, bin, env, flags...)
 	var failed *BuildError
 	if !errors.As(err, &failed) {
-		return kept, err
+		return err
 	}
 	scratch, err := os.MkdirTemp("", "glomers-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(scratch)
 	if _, err := Build(ctx, dir, scratch, nil); err != nil {
-		return "", err // it does not build as an ordinary executable either
+		return err // it does not build as an ordinary executable either
 	}
-	return "", &TargetError{dir, "native simulation, which has no cgo", failed.Output}
+	return &TargetError{dir, "native simulation, which has no cgo", failed.Output}
 }
 
 // writeOnce writes a file unless it has the same content already. It replaces the file

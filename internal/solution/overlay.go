@@ -73,9 +73,10 @@ func overlay(ctx context.Context, dir, out string, edits []edit) (path string, e
 }
 
 // goRoot returns the GOROOT of the toolchain that builds the package in dir, or a single
-// file; go.mod may choose it. The go command refuses overlays of a toolchain that it
-// downloaded itself, because that lies in its module cache. Such a toolchain is reached
-// through a symbolic link below out.
+// file; go.mod may choose it. env makes the go command use that toolchain wherever it
+// runs. The go command refuses overlays of a toolchain that it downloaded itself,
+// because that lies in its module cache. Such a toolchain is reached through a symbolic
+// link below out.
 func goRoot(ctx context.Context, dir, out string) (root string, env []string, err error) {
 	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOROOT", "GOMODCACHE")
 	cmd.Dir = dir
@@ -91,7 +92,7 @@ func goRoot(ctx context.Context, dir, out string) (root string, env []string, er
 		return "", nil, fmt.Errorf("ask the go command for its root: %w", err)
 	}
 	if rel, err := filepath.Rel(answer.GOMODCACHE, answer.GOROOT); err != nil || !filepath.IsLocal(rel) {
-		return answer.GOROOT, nil, nil
+		return answer.GOROOT, []string{"GOROOT=" + answer.GOROOT, "GOTOOLCHAIN=local"}, nil
 	}
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return "", nil, err

@@ -91,9 +91,11 @@ func params(dir string) testscript.Params {
 			env.Setenv("STAGE", dir)
 			env.Setenv("STORE", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")
-			if cache, err := os.UserCacheDir(); err == nil { // scripts have no home
-				env.Setenv("GLOMERS_CACHE", filepath.Join(cache, "glomers"))
+			cache := os.Getenv("GLOMERS_CACHE")
+			if user, err := os.UserCacheDir(); err == nil && cache == "" { // scripts have no home
+				cache = filepath.Join(user, "glomers")
 			}
+			env.Setenv("GLOMERS_CACHE", cache)
 			return nil
 		},
 	}

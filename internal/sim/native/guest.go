@@ -72,7 +72,7 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 	theirReport := os.NewFile(uintptr(report[1]), "report")
 	defer theirReport.Close()
 
-	g.cmd = exec.Command(m.program.path, b.Args...)
+	g.cmd = exec.Command(m.program.path(), b.Args...)
 	g.cmd.Args[0] = "node"
 	g.cmd.Dir = m.root + "/tmp"
 	g.cmd.Env = append([]string{"HOME=/", "PWD=/tmp", "TMPDIR=/tmp", "USER=node"}, m.program.env...)

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"glomers/internal/cache"
 	"glomers/internal/kernel"
 	"glomers/internal/sim"
 	"glomers/internal/solution"
@@ -41,7 +42,11 @@ func TestMain(m *testing.M) {
 }
 
 func buildNative(pkg string, race bool) (string, error) {
-	toolchain, err := solution.FindNativeToolchain(context.Background(), pkg, scratch)
+	kept, err := cache.Open(scratch)
+	if err != nil {
+		return "", err
+	}
+	toolchain, err := solution.FindNativeToolchain(context.Background(), pkg, kept)
 	if err != nil {
 		return "", err
 	}
@@ -290,6 +295,32 @@ root: true
 `
 	if err != nil || l.stdout.String() != want {
 		t.Errorf("it printed\n%s%v\nwant\n%s\n%s", l.stdout.String(), err, want, l.stderr.String())
+	}
+}
+
+// TestProgramStays: a program that is built again, or removed, while it is in use stays
+// what it was.
+func TestProgramStays(t *testing.T) {
+	text, err := os.ReadFile(testNode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(t.TempDir(), "node")
+	if err := os.WriteFile(bin, text, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, bin)
+	for _, replace := range []func() error{
+		func() error { return os.Rename(compile(t, "selftest/testdata/program", false), bin) },
+		func() error { return os.Remove(bin) },
+	} {
+		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		l := boot(t, p, nil, context.Background(), "echo", nil)
+		if _, err := l.Resume(sim.Step{Input: []byte("hello\n")}); err != nil || !strings.Contains(l.stdout.String(), "hello") {
+			t.Errorf("it printed %q, %v", l.stdout.String(), err)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 
 // Program is an executable that any number of nodes can run at the same time.
 type Program struct {
-	path   string
+	file   *os.File // the executable
 	memory int64
 	env    []string // in addition to that of every node
 	race   bool
@@ -64,14 +64,39 @@ func Load(path string, o Options) (*Program, error) {
 		o.CPUPerStep = DefaultCPUPerStep
 	}
 	sweep(os.TempDir())
-	stdin, stdout, err := os.Pipe()
+	file, err := openHigh(path)
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{path: path, memory: o.Memory, env: o.Env, race: o.Race, starts: make(chan start), watchdog: newWatchdog(o.CPUPerStep), stdin: stdin, stdout: stdout}
+	stdin, stdout, err := os.Pipe()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	p := &Program{file: file, memory: o.Memory, env: o.Env, race: o.Race, starts: make(chan start), watchdog: newWatchdog(o.CPUPerStep), stdin: stdin, stdout: stdout}
 	go p.startProcesses()
 	return p, nil
 }
+
+// openHigh opens a file with a descriptor above those that a node inherits.
+func openHigh(path string) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	const inherited = 6 // stdin, stdout, stderr, and ExtraFiles of Boot
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, inherited)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// path returns a path of the executable as it was when it was loaded. Nodes of a long run
+// are started from the same one, though it may be built again meanwhile, or removed
+// from the cache.
+func (p *Program) path() string { return fmt.Sprintf("/proc/self/fd/%d", p.file.Fd()) }
 
 // startProcesses starts processes from one thread, which lives as long as the program.
 // A process gets its parent-death signal when the thread that started it ends, and Go
@@ -96,6 +121,7 @@ func (p *Program) Close(context.Context) error {
 	p.close.Do(func() {
 		close(p.starts)
 		p.watchdog.stop()
+		p.file.Close()
 		p.stdin.Close()
 		p.stdout.Close()
 	})

@@ -14,6 +14,9 @@ var filterAMD64 string
 //go:embed source/filter_arm64.go.txt
 var filterARM64 string
 
+//go:embed source/race_amd64.s.txt
+var raceAMD64 string
+
 //go:embed source/sync.go.txt
 var syncSource string
 
@@ -22,18 +25,24 @@ var syscallSource string
 
 // additions are files that the standard library does not have.
 func additions(goarch string) map[string]string {
-	numbers := filterAMD64
-	if goarch == "arm64" {
-		numbers = filterARM64
-	}
-	return map[string]string{
+	all := map[string]string{
 		"runtime/glomers.go":         runtimeSource,
 		"runtime/glomers_filter.go":  filterSource,
-		"runtime/glomers_numbers.go": numbers,
+		"runtime/glomers_numbers.go": filterARM64,
 		"syscall/glomers.go":         syscallSource,
 		"sync/glomers.go":            syncSource,
 	}
+	if goarch == "amd64" {
+		all["runtime/glomers_numbers.go"] = filterAMD64
+		all["runtime/race/glomers_amd64.s"] = raceAMD64
+	}
+	return all
 }
+
+// RaceNeedsCompiler reports whether a C compiler is needed for programs with the race
+// detector. Where it is not, the additions have what the detector takes from the C
+// library.
+func RaceNeedsCompiler(goarch string) bool { return goarch != "amd64" }
 
 // edits are the places where the standard library calls the additions.
 func edits(goarch string) []edit {
@@ -84,9 +93,10 @@ func edits(goarch string) []edit {
 		// The runtime keeps a generator per thread, and which thread runs a goroutine, or
 		// how many there are, is up to the system. So all share one.
 		replace("runtime/rand.go", "\tc := &mp.chacha8\n", "\tc := &m0.chacha8\n"),
-		replace("runtime/rand.go", "\tmp.cheaprand = rand()\n", "\tmp.cheaprand = seed[0] | 1\n"),
+		pattern("runtime/rand.go", `\tmp\.cheaprand = (uint32)?\(?rand\(\)\)?\n`, "\tmp.cheaprand = ${1}(seed[0]) | 1\n"),
+		later("runtime/rand.go", "\tmp.cheaprand64 = rand()\n", "\tmp.cheaprand64 = seed[1]\n"),
 		replace("runtime/select.go", "cheaprandn(uint32(norder + 1))", "glomersRandn(uint32(norder + 1))"),
-		since125("runtime/time.go", "t.rand = cheaprand()", "t.rand = glomersRand32()"),
+		later("runtime/time.go", "t.rand = cheaprand()", "t.rand = glomersRand32()"),
 		each("runtime/proc.go", 2, "cheaprandn(i + 1)", "glomersRandn(i + 1)"),
 		pattern("runtime/vgetrandom_linux.go", `func vgetrandom\(p \[\]byte, flags uint32\) \(ret int, supported bool\) \{\n`, "$0\tif glomers.page != nil {\n\t\tglomersRandom(p)\n\t\treturn len(p), true\n\t}\n"),
 
@@ -125,6 +135,14 @@ func edits(goarch string) []edit {
 			pattern("runtime/time_linux_amd64.s", `(?s)TEXT time·now<ABIInternal>.*`, ""),
 			replace("syscall/syscall_linux_amd64.go", "\terrno := gettimeofday(tv)\n", "\terrno := glomersTime(tv)\n"),
 			replace("syscall/syscall_linux_amd64.go", "\terrno := gettimeofday(&tv)\n", "\terrno := glomersTime(&tv)\n"),
+
+			// The race detector without cgo. The directive makes the linker apply the relocations
+			// of the detector's library, which it leaves out where nothing is dynamic. The
+			// detector runs on the stacks of threads, for which Go by itself takes little:
+			// StackGuardMultiplier is 2 with the detector and 1 without.
+			replace("runtime/race/race.go", "import \"C\"\n", "//go:cgo_import_dynamic glomers\n"),
+			replace("runtime/race.go", "if !iscgo && GOOS != \"darwin\" {", "if false {"),
+			replace("runtime/proc.go", "mp.g0 = malg(16384 * sys.StackGuardMultiplier)", "mp.g0 = malg(16384*sys.StackGuardMultiplier + (sys.StackGuardMultiplier-1)*256<<10)"),
 		)
 	}
 	return append(all, replace("runtime/timestub.go", "\tsec, nsec = walltime()\n\treturn sec, nsec, nanotime()\n", "\treturn glomersNow()\n"))

@@ -12,7 +12,9 @@
 package overlay
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -25,12 +27,15 @@ import (
 // expect.
 type MismatchError struct {
 	File  string // below GOROOT
-	Text  string // that is expected there
+	Text  string // that is expected there; empty if there is no such file
 	Count int    // how often it was found,
 	Want  int    // and how often it was expected
 }
 
 func (e *MismatchError) Error() string {
+	if e.Text == "" {
+		return fmt.Sprintf("the standard library of this Go version is not as expected: it has no file %s", e.File)
+	}
 	return fmt.Sprintf("the standard library of this Go version is not as expected: %s has the text %q %d times, expected %d", e.File, e.Text, e.Count, e.Want)
 }
 
@@ -54,8 +59,8 @@ func each(file string, n int, old, new string) edit {
 	return edit{file, regexp.MustCompile(regexp.QuoteMeta(old)), strings.ReplaceAll(new, "$", "$$"), n, false}
 }
 
-// since125 is an edit of a literal text that Go 1.24 does not have yet.
-func since125(file, old, new string) edit {
+// later is an edit of a literal text that the oldest versions do not have yet.
+func later(file, old, new string) edit {
 	e := replace(file, old, new)
 	e.none = true
 	return e
@@ -63,6 +68,9 @@ func since125(file, old, new string) edit {
 
 // pattern is an edit of what matches a regular expression.
 func pattern(file, old, new string) edit { return edit{file, regexp.MustCompile(old), new, 1, false} }
+
+// OldestGo is the oldest version of Go whose standard library the edits fit.
+const OldestGo = "go1.24"
 
 // Supported returns an error for a system whose standard library this package
 // does not know.
@@ -83,7 +91,11 @@ func Files(root, goarch string) (map[string][]byte, error) {
 		text, ok := files[path]
 		if !ok {
 			var err error
-			if text, err = os.ReadFile(path); err != nil {
+			text, err = os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, &MismatchError{File: "src/" + e.file, Want: e.n}
+			}
+			if err != nil {
 				return nil, fmt.Errorf("read the standard library: %w", err)
 			}
 		}

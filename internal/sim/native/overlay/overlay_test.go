@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"glomers/internal/toolchaintest"
 )
 
 // goRoot is the root of the installed toolchain.
@@ -19,22 +21,25 @@ func goRoot(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestFiles: every edit fits the installed toolchain, on each system.
+// TestFiles: every edit fits each toolchain, on each system.
 func TestFiles(t *testing.T) {
-	root := goRoot(t)
-	for _, arch := range []string{"amd64", "arm64"} {
-		files, err := Files(root, arch)
-		if err != nil {
-			t.Fatal(err)
+	toolchaintest.Each(t, func(t *testing.T, version string) {
+		root := toolchaintest.Root(t, version)
+		for _, arch := range []string{"amd64", "arm64"} {
+			files, err := Files(root, arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proc := string(files[filepath.Join(root, "src", "runtime", "proc.go")])
+			if !strings.Contains(proc, "const haveSysmon = false") || files[filepath.Join(root, "src", "syscall", "glomers.go")] == nil {
+				t.Errorf("%s: the edited files are not there", arch)
+			}
 		}
-		proc := string(files[filepath.Join(root, "src", "runtime", "proc.go")])
-		if !strings.Contains(proc, "const haveSysmon = false") || files[filepath.Join(root, "src", "syscall", "glomers.go")] == nil {
-			t.Errorf("%s: the edited files are not there", arch)
-		}
-	}
+	})
 }
 
-// TestMismatch: a library in which a text is missing is refused, with the place.
+// TestMismatch: a library in which a text or a file is missing is refused, with the
+// place.
 func TestMismatch(t *testing.T) {
 	root, original := t.TempDir(), goRoot(t)
 	for _, e := range edits("amd64") {
@@ -56,6 +61,12 @@ func TestMismatch(t *testing.T) {
 	_, err := Files(root, "amd64")
 	var mismatch *MismatchError
 	if !errors.As(err, &mismatch) || mismatch.File != "src/runtime/proc.go" || mismatch.Count != 0 || !strings.Contains(err.Error(), "haveSysmon") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := os.Remove(filepath.Join(root, "src", "runtime", "lock_futex.go")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Files(root, "amd64"); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "it has no file src/runtime/lock_futex.go") {
 		t.Errorf("the error is %v", err)
 	}
 }

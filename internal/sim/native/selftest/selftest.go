@@ -43,10 +43,24 @@ const (
 	longest     = time.Second // of virtual time, for a round
 )
 
+// limit is how long the whole test may take. It needs a second of CPU time. A program
+// that was built without the edits would wait for ever.
+const limit = 3 * time.Minute
+
 // Run runs the program, built for native simulation, several times with one seed and
 // once with another. It returns an error if outputs with one seed differ, or those with
 // two seeds do not.
 func Run(ctx context.Context, bin string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the program did not end within %v", limit))
+	defer cancel()
+	err := run(ctx, bin)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func run(ctx context.Context, bin string) error {
 	first, err := hash(ctx, bin, 1)
 	if err != nil {
 		return err
