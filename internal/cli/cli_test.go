@@ -71,6 +71,11 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 				return err == nil, nil
 			case "native":
 				return overlay.Supported(runtime.GOOS, runtime.GOARCH) == nil, nil
+			case "long":
+				return os.Getenv("GLOMERS_LONG") != "", nil
+			}
+			if engine, ok := strings.CutPrefix(name, "engine:"); ok {
+				return vars["ENGINE"] == engine, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
