@@ -12,7 +12,8 @@
 // are sends, half of them come to the follower, so 0.5 messages an operation, 0.1 for
 // the batches and a little for commits. The price is staleness of 20 ms, or as long
 // as a partition lasts; while it does, followers cannot send, and without the leader
-// nobody can. Nothing is kept in lin-kv.
+// nobody can. Nothing is kept in lin-kv: a follower that was killed gets all messages
+// from the leader again, but a leader that was killed begins at offset 0.
 package main
 
 import (
@@ -71,23 +72,39 @@ func (s *server) init(maelstrom.Message) error {
 	return nil
 }
 
-// replicateTo keeps sending a follower what it has not acknowledged.
+// replicateTo keeps sending a follower what it lacks. Once a second it asks even if that is
+// nothing: a follower that was killed has lost everything.
 func (s *server) replicateTo(id string) {
-	acknowledged := 0
+	has, asked := 0, time.Now()
 	for range time.Tick(interval) {
 		s.mu.Lock()
-		entries := s.all[acknowledged:min(acknowledged+batchLimit, len(s.all))]
+		entries := s.all[has:min(has+batchLimit, len(s.all))]
 		s.mu.Unlock()
-		if len(entries) == 0 {
+		if len(entries) == 0 && time.Since(asked) < time.Second {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		_, err := s.node.SyncRPC(ctx, id, map[string]any{"type": "replicate", "from": acknowledged, "entries": entries})
-		cancel()
-		if err == nil {
-			acknowledged += len(entries)
+		asked = time.Now()
+		if answer, err := s.ask(id, has, entries); err == nil {
+			s.mu.Lock()
+			has = min(answer, len(s.all))
+			s.mu.Unlock()
 		}
 	}
+}
+
+// ask sends a follower messages and returns how many it has.
+func (s *server) ask(id string, from int, entries []entry) (has int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	msg, err := s.node.SyncRPC(ctx, id, map[string]any{"type": "replicate", "from": from, "entries": entries})
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Has int `json:"has"`
+	}
+	err = json.Unmarshal(msg.Body, &answer)
+	return answer.Has, err
 }
 
 // replicate takes messages of the leader, save those that this node has.
@@ -105,8 +122,9 @@ func (s *server) replicate(msg maelstrom.Message) error {
 			s.append(e)
 		}
 	}
+	has := len(s.all)
 	s.mu.Unlock()
-	return s.node.Reply(msg, map[string]any{"type": "replicate_ok"})
+	return s.node.Reply(msg, map[string]any{"type": "replicate_ok", "has": has})
 }
 
 // append adds a message to its log and returns its offset.
