@@ -177,6 +177,7 @@ func TestBlame(t *testing.T) {
 		{&runner.InitError{Node: "n1", Silent: true}, "init"},
 		{fmt.Errorf("run: %w", &workload.SetupError{Node: "n1", Request: "topology", Err: &workload.Error{Name: "not-supported"}}), "topology"},
 		{&checkers.ShapeError{}, "an answer of the wrong shape"},
+		{&nodeio.Error{Node: "n1", Msg: "closed its stdout"}, "a node closed its stdout"},
 		{errors.New("disk full"), ""},
 		{nil, ""},
 	} {
@@ -214,6 +215,55 @@ func TestStalledLimit(t *testing.T) {
 		}
 		if v.Outcome != c.want {
 			t.Errorf("%d messages, stalled %v: %v, expected %v", c.messages, c.stall, v.Outcome, c.want)
+		}
+	}
+}
+
+// TestUnreadable: of records that cannot be read, no more is said than that.
+func TestUnreadable(t *testing.T) {
+	v := &Verdict{Incomplete: "the history is cut", Racy: []string{"n1"}}
+	want := []Row{{"broadcast", "unknown", "", Doubtful}}
+	if got := v.Rows(&spec.Test{Workload: "broadcast"}); !slices.Equal(got, want) {
+		t.Errorf("the rows are %v, expected %v", got, want)
+	}
+	if got := v.Warnings("run"); len(got) != 1 || !strings.Contains(got[0], "n1.log") {
+		t.Errorf("the warnings are %q, expected that about n1", got)
+	}
+}
+
+// TestUnknownTest: a history of which no test is known has rows for what it shows.
+func TestUnknownTest(t *testing.T) {
+	v, err := Judge(run(t, 10), Question{Check: checkers.Options{Workload: "broadcast"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := v.Rows(nil); rows[0].Name != "workload" || rows[0].Value != "valid" {
+		t.Errorf("the rows are %v, expected that the workload is valid", rows)
+	}
+}
+
+// TestMessagesHaveOneRow: messages per operation are shown once, as a limit or as a
+// figure. The traffic of strict mode can be judged without it.
+func TestMessagesHaveOneRow(t *testing.T) {
+	stage, err := stages.Find("3d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []State{Good, Figure, Figure} { // messages, median, maximum
+		r := run(t, 10)
+		r.Traffic = NewTraffic(checkers.Options{Workload: "broadcast", Strict: true, Nodes: []string{"n0"}})
+		v, err := Judge(r, Question{Check: checkers.Options{Workload: "broadcast"}, Limits: stage.Criteria[i : i+1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var states []State
+		for _, row := range v.Rows(nil) {
+			if row.Name == "messages per operation" {
+				states = append(states, row.State)
+			}
+		}
+		if !slices.Equal(states, []State{want}) {
+			t.Errorf("with a limit for the %s, the rows of messages per operation are %v, expected one, %v", stage.Criteria[i].Title, states, want)
 		}
 	}
 }
