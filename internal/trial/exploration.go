@@ -93,7 +93,7 @@ func Decode(r io.Reader) (Exploration, error) {
 		return e.Exploration.Outcomes[i].Seed < e.Exploration.Outcomes[j].Seed
 	})
 	for _, o := range e.Exploration.Outcomes {
-		if o.Seed < e.First || o.Seed-e.First >= e.Count {
+		if o.Seed-e.First >= e.Count { // wraps around for a seed before the first
 			return Exploration{}, fmt.Errorf("it has an outcome of seed %d, which is not one of its seeds, %v", o.Seed, Range{e.First, e.First + (e.Count - 1), 1})
 		}
 	}

@@ -35,7 +35,7 @@ func Explore(ctx context.Context, seeds Seeds, jobs int, run func(ctx context.Co
 					if done != nil {
 						done(o)
 					}
-				case ctx.Err() == nil && failed == nil:
+				case ctx.Err() == nil:
 					failed = err
 					cancel()
 				}

@@ -34,13 +34,13 @@ type Shard struct {
 
 // ParseShard reads a shard such as 2/8.
 func ParseShard(text string) (Shard, error) {
-	number, of, found := strings.Cut(text, "/")
+	number, of, _ := strings.Cut(text, "/")
 	var s Shard
 	var err error
 	if s.Number, err = strconv.ParseUint(number, 10, 64); err == nil {
 		s.Of, err = strconv.ParseUint(of, 10, 64)
 	}
-	if err != nil || !found || s.Number < 1 || s.Number > s.Of {
+	if err != nil || s.Number < 1 || s.Number > s.Of {
 		return Shard{}, fmt.Errorf("is %q, expected the number of a shard, from 1 on, and how many there are, such as 2/8", text)
 	}
 	return s, nil

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +16,11 @@ import (
 	"glomers/internal/verdict"
 )
 
-// pass and fail make outcomes.
+// outcome is that of a run with these failures.
 func outcome(seed uint64, failures ...string) Outcome {
-	o := Outcome{Seed: seed, Failures: failures, Figures: []Figure{{"messages per operation", "", float64(seed)}}}
+	o := Outcome{Seed: seed, Failures: failures, Figures: []Figure{{"messages per operation", "", float64(seed)}, {"latency", "ms", -float64(seed)}}}
 	if len(failures) > 0 {
-		o.Details = failures[0] + " in detail"
+		o.Details = fmt.Sprintf("%s in detail, seed %d", failures[0], seed)
 	}
 	return o
 }
@@ -30,16 +29,19 @@ func TestExplore(t *testing.T) {
 	for _, c := range []struct {
 		first, count uint64
 	}{{0, 10}, {5, 1}, {math.MaxUint64 - 3, 4}} {
-		var last atomic.Uint64
+		var done []uint64
 		got, err := Explore(context.Background(), Seeds{c.first, c.count, 1}, 3, func(_ context.Context, seed uint64) (Outcome, error) {
 			return outcome(seed), nil
-		}, func(o Outcome) { last.Store(o.Seed) })
+		}, func(o Outcome) { done = append(done, o.Seed) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		var seeds []uint64
 		for _, o := range got {
 			seeds = append(seeds, o.Seed)
+		}
+		if !slices.Equal(done, seeds) {
+			t.Errorf("done was called for the seeds %v, expected %v", done, seeds)
 		}
 		slices.Sort(seeds)
 		if uint64(len(seeds)) != c.count || seeds[0] != c.first || seeds[len(seeds)-1] != c.first+(c.count-1) {
@@ -83,17 +85,28 @@ func TestExploreEnds(t *testing.T) {
 	}
 }
 
+// TestCollect: failures are sorted by how often they happen and by name, whatever the
+// order of the runs. Each has the smallest seed, and the details of the smallest seed in
+// which it was the first failure.
 func TestCollect(t *testing.T) {
-	s := Collect([]Outcome{outcome(9, "lost", "stats"), outcome(2), outcome(4, "lost"), outcome(7, "stats")})
-	if s.Runs != 4 || s.Passed != 1 {
-		t.Errorf("%d of %d passed, expected 1 of 4", s.Passed, s.Runs)
+	s := Collect([]Outcome{
+		outcome(9, "lost", "stats"), outcome(2), outcome(4, "lost"), outcome(7, "stats"), outcome(3, "lost", "stats", "init"), outcome(5, "crash"),
+	})
+	if s.Runs != 6 || s.Passed != 1 {
+		t.Errorf("%d of %d passed, expected 1 of 6", s.Passed, s.Runs)
 	}
-	want := []Failure{{Kind: "lost", Count: 2, Seed: 4, Details: "lost in detail"}, {Kind: "stats", Count: 2, Seed: 7, Details: "stats in detail"}}
+	want := []Failure{
+		{Kind: "lost", Count: 3, Seed: 3, Details: "lost in detail, seed 3"},
+		{Kind: "stats", Count: 3, Seed: 3, Details: "stats in detail, seed 7"},
+		{Kind: "crash", Count: 1, Seed: 5, Details: "crash in detail, seed 5"},
+		{Kind: "init", Count: 1, Seed: 3},
+	}
 	if !reflect.DeepEqual(s.Failures, want) {
 		t.Errorf("failures are %+v, expected %+v", s.Failures, want)
 	}
-	if f := s.Figures[0]; f.Min != 2 || f.Max != 9 {
-		t.Errorf("the figure is from %v to %v, expected 2 to 9", f.Min, f.Max)
+	figures := []Distribution{{"messages per operation", "", 2, 5, 9, 9}, {"latency", "ms", -9, -4, -2, -2}}
+	if !slices.Equal(s.Figures, figures) {
+		t.Errorf("the figures are %+v, expected %+v", s.Figures, figures)
 	}
 	if s := Collect(nil); s.Runs != 0 || s.Figures != nil {
 		t.Errorf("nothing is collected as %+v", s)
@@ -114,6 +127,9 @@ func TestSmallerTests(t *testing.T) {
 			if d.value(smaller) == before {
 				t.Errorf("%s: a smaller test has the same value %s", d.option, before)
 			}
+			if n := len(smaller.Nodes); n < 5 && smaller.Concurrency != 2*n {
+				t.Errorf("%d nodes have %d workers, expected two each, as before", n, smaller.Concurrency)
+			}
 			for _, o := range changed(test, smaller) {
 				if o.Name != d.option && !(d.option == "node-count" && o.Name == "concurrency") {
 					t.Errorf("%s: the option %s changes, too", d.option, o.Name)
@@ -130,8 +146,17 @@ func TestSmallerTests(t *testing.T) {
 			t.Errorf("%s lacks %s", all, want)
 		}
 	}
-	if got := smallerNumbers(1, 1); got != nil {
-		t.Errorf("smaller than 1: %v", got)
+	for n, want := range map[int][]int{1: nil, 4: {1, 2, 3}, 100: {1, 12, 25, 50, 75, 99}} {
+		if got := smallerNumbers(n, 1); !slices.Equal(got, want) {
+			t.Errorf("%v are tried below %d, expected %v", got, n, want)
+		}
+	}
+	// What has no smaller value, or does not matter, is not tried.
+	least := spec.Test{Workload: "broadcast", Nodes: []string{"n0"}, Load: spec.Load{Concurrency: 1, Rate: 1, TimeLimit: 1, MaxTxnLength: 4}}
+	for _, d := range dimensions {
+		if got := d.smaller(least); got != nil {
+			t.Errorf("%s of the smallest test of broadcast is made smaller: %+v", d.option, got)
+		}
 	}
 }
 
@@ -143,6 +168,11 @@ func TestNamedNodes(t *testing.T) {
 	if got, want := changed(original, smaller), []Option{{"nodes", "a,b"}}; !slices.Equal(got, want) {
 		t.Errorf("the options are %v, expected %v", got, want)
 	}
+	smaller.Nodes, smaller.Rate = original.Nodes, 5
+	if got, want := changed(original, smaller), []Option{{"rate", "5"}}; !slices.Equal(got, want) {
+		t.Errorf("the options are %v, expected %v", got, want)
+	}
+	smaller.Rate = original.Rate
 	original.Nodes, smaller.Nodes = []string{"n0", "n1"}, []string{"n0"}
 	if got, want := changed(original, smaller), []Option{{"node-count", "1"}}; !slices.Equal(got, want) {
 		t.Errorf("the options are %v, expected %v", got, want)
@@ -186,8 +216,13 @@ func TestVary(t *testing.T) {
 	if len(costs) < 50 || len(latencies) < 15 {
 		t.Errorf("100 seeds have %d costs and %d latencies", len(costs), len(latencies))
 	}
-	test.LatencyMS = 0
-	if got, options := (Variation{LeastLatency: 0.8}).Vary(test, 1); options != nil || !reflect.DeepEqual(got, test) {
-		t.Errorf("a test without latency is varied to %+v", got)
+	for _, c := range []struct {
+		v  Variation
+		ms float64
+	}{{Variation{LeastLatency: 0.8}, 0}, {Variation{LeastLatency: 0.8}, 1}, {Variation{}, 100}} {
+		test.LatencyMS = c.ms
+		if got, options := c.v.Vary(test, 1); options != nil || !reflect.DeepEqual(got, test) {
+			t.Errorf("a test with a latency of %v ms and the bounds %+v is varied to %+v", c.ms, c.v, got)
+		}
 	}
 }
