@@ -18,13 +18,16 @@ func TestRecent(t *testing.T) {
 		r.observe(history.Op{Process: 1, Type: history.Invoke, Time: at})
 		r.observe(history.Op{Process: 1, Type: end, Time: at + takes})
 	}
-	for i := range 20 { // two seconds, ten a second; in the second one slower, and one fails
-		takes, end := 10*time.Millisecond, history.OK
+	// Two seconds, ten operations in each. In the second one they are slower, and six of
+	// them fail even later.
+	second := []time.Duration{50, 10, 30, 90, 90, 90, 90, 90, 90, 30}
+	for i := range 20 {
+		takes, end := 5*time.Millisecond, history.OK
 		if i >= 10 {
-			takes = 30 * time.Millisecond
+			takes = second[i-10] * time.Millisecond
 		}
-		if i == 15 {
-			takes, end = 90*time.Millisecond, history.Fail
+		if takes == 90*time.Millisecond {
+			end = history.Fail
 		}
 		op(time.Duration(i)*100*time.Millisecond, takes, end)
 	}
