@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,11 +133,14 @@ func TestDetached(t *testing.T) {
 	}
 }
 
+// TestDistributions: latencies have the mean that is asked for, and the spread of their
+// distribution: of the uniform ones a quarter is below half the mean, and of the
+// exponential ones 39 %.
 func TestDistributions(t *testing.T) {
 	r := kernel.New(3).Rand("latency")
 	for _, dist := range []Dist{Constant, Uniform, Exponential} {
 		l := Latency{100 * time.Millisecond, dist}
-		sum, high := time.Duration(0), time.Duration(0)
+		sum, high, below := time.Duration(0), time.Duration(0), 0
 		const n = 20_000
 		for range n {
 			d := l.draw(r)
@@ -145,6 +149,15 @@ func TestDistributions(t *testing.T) {
 			}
 			sum += d
 			high = max(high, d)
+			if d < l.Mean/2 {
+				below++
+			}
+		}
+		if percent := float64(100*below) / n; math.Abs(percent-map[Dist]float64{Constant: 0, Uniform: 25, Exponential: 39.3}[dist]) > 2 {
+			t.Errorf("%s: %.1f %% are below half the mean", dist, percent)
+		}
+		if none := (Latency{0, dist}); none.Validate() != nil || none.draw(r) != 0 {
+			t.Errorf("%s: no latency is %v, or not valid", dist, none.draw(r))
 		}
 		if mean := sum / n; mean < 97*time.Millisecond || mean > 103*time.Millisecond {
 			t.Errorf("%s: the mean is %v, want about 100ms", dist, mean)

@@ -33,9 +33,13 @@ func workersUpTo(n int) []Worker {
 }
 
 // draw generates operations, one a millisecond.
-func draw(w Workload, workers, count int) (ops []history.Op, by []Worker) {
+func draw(t *testing.T, w Workload, workers, count int) (ops []history.Op, by []Worker) {
+	t.Helper()
 	for i := range count {
-		op, worker, _ := w.Next(time.Duration(i)*time.Millisecond, workersUpTo(workers))
+		op, worker, ok := w.Next(time.Duration(i)*time.Millisecond, workersUpTo(workers))
+		if !ok {
+			t.Fatalf("there is no operation %d, though %d workers are free", i, workers)
+		}
 		ops, by = append(ops, op), append(by, worker)
 	}
 	return ops, by
@@ -48,6 +52,59 @@ func within(t *testing.T, what string, got, least, most int) {
 	}
 }
 
+// TestSimpleOperations: the workloads of a single message have one operation, the sets
+// two, each half of the time, and add 0, 1, 2 and so on. All workers get some.
+func TestSimpleOperations(t *testing.T) {
+	for name, adds := range map[string]string{"echo": "", "unique-ids": "", "broadcast": "broadcast", "g-set": "add"} {
+		ops, by := draw(t, newWorkload(t, name, Options{Concurrency: 4}), 4, 3000)
+		counts, workers, values := map[string]int{}, map[int]int{}, map[any]bool{}
+		for i, op := range ops {
+			counts[op.F]++
+			workers[by[i].Index]++
+			if adds != "" && op.F == adds && op.Value != int64(counts[adds]-1) {
+				t.Fatalf("%s: value %d is %v", name, counts[adds]-1, op.Value)
+			}
+			values[op.Value] = true
+		}
+		for i := range 4 {
+			within(t, name+", operations of a worker", workers[i], 650, 850)
+		}
+		switch name {
+		case "echo":
+			within(t, "different texts", len(values), 128, 128)
+			fallthrough
+		case "unique-ids":
+			within(t, name+", kinds of operation", len(counts), 1, 1)
+		default:
+			within(t, name+", adds", counts[adds], 1400, 1600)
+			within(t, name+", reads", counts["read"], 1400, 1600)
+		}
+	}
+}
+
+// TestNew: a workload that does not exist, or that nobody could run, is refused.
+func TestNew(t *testing.T) {
+	nodes := []string{"n0"}
+	for _, c := range []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"echo", Options{Nodes: nodes, Concurrency: 1}, "<nil>"},
+		{"juggling", Options{Nodes: nodes, Concurrency: 1}, `unknown workload "juggling", expected one of [broadcast echo g-counter g-set kafka lin-kv pn-counter txn-list-append txn-rw-register unique-ids]`},
+		{"echo", Options{Concurrency: 1}, "workload echo needs at least one node and one worker, found 0 and 1"},
+		{"echo", Options{Nodes: nodes}, "workload echo needs at least one node and one worker, found 1 and 0"},
+		{"lin-kv", Options{Nodes: nodes, Concurrency: 4}, "<nil>"},
+		{"lin-kv", Options{Nodes: nodes, Concurrency: 5}, "workload lin-kv shares each key among 2 workers, twice the number of nodes, but the concurrency is 5: choose a multiple of 2, such as --concurrency 2n"},
+		{"broadcast", Options{Nodes: nodes, Concurrency: 1, Topology: "moebius"}, "moebius"},
+	} {
+		_, err := New(c.name, c.o, kernel.New(1))
+		if got := fmt.Sprint(err); got != c.want && (c.name != "broadcast" || !strings.Contains(got, c.want)) {
+			t.Errorf("%s with %d nodes and %d workers: %s, expected %s", c.name, len(c.o.Nodes), c.o.Concurrency, got, c.want)
+		}
+	}
+}
+
 // TestCounterOperations: pn-counter adds -5 to 4 half of the time, and g-counter what
 // of that is not negative.
 func TestCounterOperations(t *testing.T) {
@@ -56,7 +113,7 @@ func TestCounterOperations(t *testing.T) {
 		least               int64
 		leastAdds, mostAdds int // of 3000 operations
 	}{{"pn-counter", -5, 1400, 1600}, {"g-counter", 0, 900, 1100}} {
-		ops, _ := draw(newWorkload(t, test.name, Options{Concurrency: 4}), 4, 3000)
+		ops, _ := draw(t, newWorkload(t, test.name, Options{Concurrency: 4}), 4, 3000)
 		adds, deltas := 0, map[int64]bool{}
 		for _, op := range ops {
 			if op.F == "add" {
@@ -76,7 +133,7 @@ func TestCounterOperations(t *testing.T) {
 // TestLinKVOperations: of the workers that share a key, the first half read, and of
 // the operations of the others a third are writes.
 func TestLinKVOperations(t *testing.T) {
-	ops, by := draw(newWorkload(t, "lin-kv", Options{Concurrency: 8}), 8, 3000)
+	ops, by := draw(t, newWorkload(t, "lin-kv", Options{Concurrency: 8}), 8, 3000)
 	counts := map[string]int{}
 	for i, op := range ops {
 		counts[op.F]++
@@ -98,17 +155,20 @@ func TestLinKVOperations(t *testing.T) {
 // active keys each is twice as likely as the one before.
 func TestTxnOperations(t *testing.T) {
 	const maxWrites, maxLength = 5, 4
-	ops, _ := draw(newWorkload(t, "txn-list-append", Options{Concurrency: 4, MaxTxnLength: maxLength, MaxWritesPerKey: maxWrites, KeyCount: 3}), 4, 3000)
+	ops, _ := draw(t, newWorkload(t, "txn-list-append", Options{Concurrency: 4, MaxTxnLength: maxLength, MaxWritesPerKey: maxWrites, KeyCount: 3}), 4, 3000)
 	last := map[int64]int64{}
 	lengths := map[int]bool{}
+	reads, writes := 0, 0
 	for _, op := range ops {
 		mops := op.Value.([]any)
 		lengths[len(mops)] = true
 		for _, m := range mops {
 			mop := m.([]any)
 			if mop[0] != edn.Keyword("append") {
+				reads++
 				continue
 			}
+			writes++
 			key, value := mop[1].(int64), mop[2].(int64)
 			if value != last[key]+1 || value > maxWrites {
 				t.Fatalf("key %d gets the value %d after %d, want at most %d", key, value, last[key], maxWrites)
@@ -116,6 +176,16 @@ func TestTxnOperations(t *testing.T) {
 			last[key] = value
 		}
 	}
+	// Every sixth attempt to write finds that the key has seen its share, and replaces
+	// the key instead. All keys but those in use have seen theirs.
+	within(t, "writes of a hundred micro-operations", 100*writes/(reads+writes), 42, 48)
+	unfinished := 0
+	for _, n := range last {
+		if n < maxWrites {
+			unfinished++
+		}
+	}
+	within(t, "keys that have not seen their share of writes", unfinished, 1, 3)
 	for length := range maxLength + 2 {
 		if want := length >= 1 && length <= maxLength; lengths[length] != want {
 			t.Errorf("a transaction of %d micro-operations: %v, want %v", length, lengths[length], want)
@@ -135,7 +205,7 @@ func TestTxnOperations(t *testing.T) {
 // many that 2 to their number is no float64.
 func TestManyKeys(t *testing.T) {
 	for _, keys := range []int{10, 1000, 1023, 1024, 100_000} {
-		ops, _ := draw(newWorkload(t, "txn-list-append", Options{Concurrency: 4, MaxTxnLength: 1, MaxWritesPerKey: 1_000_000, KeyCount: keys}), 4, 4000)
+		ops, _ := draw(t, newWorkload(t, "txn-list-append", Options{Concurrency: 4, MaxTxnLength: 1, MaxWritesPerKey: 1_000_000, KeyCount: keys}), 4, 4000)
 		counts := map[int64]int{}
 		for _, op := range ops {
 			counts[op.Value.([]any)[0].([]any)[1].(int64)]++
@@ -149,7 +219,7 @@ func TestManyKeys(t *testing.T) {
 // twenty at a time.
 func TestStrictTxnReadsAllKeys(t *testing.T) {
 	w := newWorkload(t, "txn-rw-register", Options{Concurrency: 4, MaxTxnLength: 4, MaxWritesPerKey: 2, Strict: true}).(*strictTxn)
-	draw(w, 4, 200)
+	draw(t, w, 4, 200)
 	for worker := range 4 {
 		var keys []int64
 		for {
@@ -198,7 +268,10 @@ func TestKafkaOperations(t *testing.T) {
 		case seconds * 100 * 2 / 3:
 			w.(Observer).Observe(1, polled(7))
 		}
-		op, _, _ := w.Next(time.Duration(i)*10*time.Millisecond, workersUpTo(4))
+		op, _, ok := w.Next(time.Duration(i)*10*time.Millisecond, workersUpTo(4))
+		if !ok {
+			t.Fatalf("there is no operation %d", i)
+		}
 		counts[op.F]++
 		switch op.F {
 		case "send":
@@ -215,6 +288,8 @@ func TestKafkaOperations(t *testing.T) {
 		}
 	}
 	within(t, "crashes of 4 workers in 300 s", counts["crash"], 30, 50)
+	within(t, "sends of 30000 operations", counts["send"], 14_000, 15_500)
+	within(t, "polls of 30000 operations", counts["poll"], 14_000, 15_500)
 	within(t, "assignments of 30000 operations", counts["assign"], 400, 540)
 	if withUnpolled[0] != 0 || withUnpolled[2] != 0 {
 		t.Errorf("a key without messages to poll was assigned: %v", withUnpolled)
