@@ -117,8 +117,15 @@ func TestUnknownDestination(t *testing.T) {
 	if err := n.Send("n9", "n1", nil); !errors.As(err, &unknown) || unknown.Field != "src" {
 		t.Errorf("sending from n9 gives %v", err)
 	}
+	if want := `its "src" is "n9", and there is no such node; there are [lin-kv n1 n2]`; unknown.Error() != want {
+		t.Errorf("the error says %s, expected %s", unknown, want)
+	}
 	if len(*rec) > 0 {
 		t.Errorf("the journal has %v", *rec)
+	}
+	n.Detach("n2")
+	if err := n.Send("n1", "n9", nil); !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"lin-kv", "n1"}) {
+		t.Errorf("without n2, sending to n9 gives %v", err)
 	}
 }
 
@@ -130,6 +137,29 @@ func TestDetached(t *testing.T) {
 	}
 	if len(boxes["c1"].got) > 0 || !slices.Equal(*rec, events{"s0", "d0closed"}) {
 		t.Errorf("a closed client got %v; the journal has %v", boxes["c1"].got, *rec)
+	}
+	again := &mailbox{kernel: k}
+	n.Attach("c1", again)
+	send(t, n, "n1", "c1", "2")
+	for k.Step() {
+	}
+	if len(boxes["c1"].got) > 0 || !slices.Equal(again.got, []string{"0s 2"}) {
+		t.Errorf("attached again, a client got %v, and its former self %v", again.got, boxes["c1"].got)
+	}
+}
+
+// TestPartitionsAddUp: a partition leaves in force what was cut before it.
+func TestPartitionsAddUp(t *testing.T) {
+	k, n, rec, _ := setUp(Latency{0, Constant})
+	n.Partition(map[string][]string{"n1": {"n2"}})
+	n.Partition(map[string][]string{"n1": {"lin-kv"}, "n2": {"n1"}})
+	for _, link := range [][2]string{{"n2", "n1"}, {"lin-kv", "n1"}, {"n1", "n2"}, {"lin-kv", "n2"}} {
+		send(t, n, link[0], link[1], "1")
+		for k.Step() {
+		}
+	}
+	if want := (events{"s0", "d0partition", "s1", "d1partition", "s2", "d2partition", "s3", "r3"}); !slices.Equal(*rec, want) {
+		t.Errorf("the journal has %v, want %v", *rec, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,11 +240,8 @@ func TestShrink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var options []string
-	for _, o := range s.Options {
-		options = append(options, o.Name)
-	}
-	if want := []string{"nemesis", "time-limit", "rate", "node-count", "concurrency", "latency"}; !slices.Equal(options, want) {
+	rate := strconv.Itoa(int(s.Test.Rate))
+	if want := []Option{{"nemesis", ""}, {"time-limit", "1"}, {"rate", rate}, {"node-count", "2"}, {"concurrency", "1"}, {"latency", "0"}}; rate == "20" || !slices.Equal(s.Options, want) {
 		t.Errorf("the options that differ are %v, expected %v", s.Options, want)
 	}
 	if got := s.Test; len(got.Nemesis) > 0 || len(got.Nodes) != 2 || got.Concurrency != 1 || got.LatencyMS != 0 || got.TimeLimit != 1 {

@@ -187,6 +187,5 @@ func smallerNumbers(n, least int) []int {
 			out = append(out, m)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
