@@ -27,8 +27,9 @@ import (
 // with final for a final read, and with seek for an assignment of keys from their
 // beginning. :x is written x. The command check WORKLOAD has the arguments strict, nodes=2,
 // models=read-committed, settle=1ms (the default is the shortest time),
-// sequential-keys and linearizable-keys; its output is the verdict, the name of
-// every finding, and the strict checks that were skipped.
+// sequential-keys, linearizable-keys and words; its output is the verdict, the name of
+// every finding, and the strict checks that were skipped; with words, also the summary
+// of the workload and what the findings say.
 func TestSmallHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata/small", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, checkSmall)
@@ -67,6 +68,15 @@ func checkSmall(t *testing.T, d *datadriven.TestData) string {
 		return "error: " + err.Error()
 	}
 	out := r.Valid.String() + findingNames(r.Findings)
+	if d.HasArg("words") {
+		out += "\n" + r.Workload.Common().Summary
+		for _, f := range r.Findings {
+			out += "\n" + f.Check + ": " + f.Summary
+			for _, detail := range f.Details {
+				out += "\n  " + detail
+			}
+		}
+	}
 	if r.Strict != nil {
 		out += "\nstrict " + r.Strict.Valid.String() + findingNames(r.Strict.Errors)
 		for _, s := range r.Strict.Skipped {
