@@ -148,6 +148,21 @@ func TestDetached(t *testing.T) {
 	}
 }
 
+// TestAttachedInTime: what is on the way to a node that is attached again before it
+// arrives is delivered to its new self.
+func TestAttachedInTime(t *testing.T) {
+	k, n, _, boxes := setUp(Latency{100 * time.Millisecond, Constant})
+	send(t, n, "n1", "n2", "1")
+	again := &mailbox{kernel: k}
+	k.At(10*time.Millisecond, func() { n.Detach("n2") })
+	k.At(50*time.Millisecond, func() { n.Attach("n2", again) })
+	for k.Step() {
+	}
+	if len(boxes["n2"].got) > 0 || !slices.Equal(again.got, []string{"100ms 1"}) {
+		t.Errorf("the new n2 got %v, the former %v", again.got, boxes["n2"].got)
+	}
+}
+
 // TestPartitionsAddUp: a partition leaves in force what was cut before it.
 func TestPartitionsAddUp(t *testing.T) {
 	k, n, rec, _ := setUp(Latency{0, Constant})
