@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -164,6 +165,51 @@ func TestRestartedNodeIsSilent(t *testing.T) {
 	}
 }
 
+// TestServices: nodes can use the services.
+func TestServices(t *testing.T) {
+	engine, answers := &capable{}, map[string]string{}
+	node := honest("echo")
+	engine.node = func(id string, b map[string]any) map[string]any {
+		if b["type"] == "init" && id == "n0" {
+			for _, service := range []string{"lin-kv", "seq-kv", "lww-kv", "lin-tso"} {
+				if err := engine.receive(journal.Message{Src: id, Dest: service, Body: json.RawMessage(`{"type":"hello","msg_id":1}`)}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if b["type"] == "error" {
+			answers[fmt.Sprint(b["text"])] = id
+			return nil
+		}
+		return node(id, b)
+	}
+	if _, _, err := runOn(configOf("echo", 1), engine, &memory{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(answers) != 2 { // the three stores refuse with the same words
+		t.Errorf("the services answered %v", answers)
+	}
+}
+
+// TestStraysAreLogged: each message that answers no request is in the log.
+func TestStraysAreLogged(t *testing.T) {
+	engine := &capable{}
+	node := honest("echo")
+	engine.node = func(id string, b map[string]any) map[string]any {
+		if b["type"] == "echo" {
+			b["msg_id"] = nil
+		}
+		return node(id, b)
+	}
+	result, log, err := runOn(configOf("echo", 1), engine, &memory{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(log, `msg="a message answers no request" client=c`); n == 0 || n != result.Strays.Count {
+		t.Errorf("%d of %d messages that answer no request are logged", n, result.Strays.Count)
+	}
+}
+
 // TestStall: a stall of the runner itself is in the history.
 func TestStall(t *testing.T) {
 	engine, rec := &capable{}, &memory{}
@@ -263,8 +309,13 @@ func TestCounts(t *testing.T) {
 		return node(id, b)
 	}
 	var last Progress
-	pace, partitioned := false, false
-	_, _, err := runOn(configOf("echo", 1), engine, rec, func(p Progress) {
+	pace, partitioned, reports := false, false, 0
+	c := configOf("echo", 1)
+	c.Pace.Rate = 1000 // some operations end after the time limit
+	_, _, err := runOn(c, engine, rec, func(p Progress) {
+		if p.Phase == Running {
+			reports++
+		}
 		if p.Elapsed < 0 || p.Total > 0 && p.Elapsed > p.Total {
 			t.Errorf("%v of %v have passed of the phase %s", p.Elapsed, p.Total, p.Phase)
 		}
@@ -286,6 +337,9 @@ func TestCounts(t *testing.T) {
 	}
 	if !pace || !partitioned {
 		t.Errorf("the pace was seen: %v, partitions: %v", pace, partitioned)
+	}
+	if want := int(loadLimit / progressInterval); reports < want-1 || reports > want+2 {
+		t.Errorf("there were %d reports while the load ran, expected about %d", reports, want)
 	}
 }
 
