@@ -12,10 +12,6 @@ import (
 // error names the file and the place, or the field.
 func decodeJSON(path string, text []byte, into any) error {
 	value, err := edn.FromJSON(text)
-	var syntax *edn.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("%s is damaged: %d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
-	}
 	if err != nil {
 		return fmt.Errorf("%s is damaged: %w", path, err)
 	}

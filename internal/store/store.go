@@ -251,13 +251,9 @@ func WriteResults(dir string, results *checkers.Results, extra edn.Map) error {
 	if err := r.write(ResultsEDN, append(edn.Pretty(m), '\n')); err != nil {
 		return err
 	}
-	var indented []byte
-	if text := edn.ToJSON(m); json.Valid(text) {
-		var out any = json.RawMessage(text)
-		var err error
-		if indented, err = json.MarshalIndent(out, "", "  "); err != nil {
-			return err
-		}
+	indented, err := json.MarshalIndent(json.RawMessage(edn.ToJSON(m)), "", "  ")
+	if err != nil {
+		return err
 	}
 	return r.write(ResultsJSON, append(indented, '\n'))
 }

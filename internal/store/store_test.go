@@ -257,9 +257,16 @@ func TestPasses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	foreign := filepath.Join(root, "maelstrom", "store", "broadcast", "20260102T030405.000Z")
+	if err := os.MkdirAll(foreign, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePass(foreign, Pass{Stage: "3d", When: start.Add(time.Hour), Program: "c"}); err != nil {
+		t.Fatal(err)
+	}
 	p := Passes(root)
-	if len(p) != 2 || p[0].Program != "b" || p[1].Program != "a" || p[1].Figures["messages per operation"] != 2.5 {
-		t.Errorf("found %+v, expected the passes of b and a, in the order of their times", p)
+	if len(p) != 3 || p[0].Program != "b" || p[1].Program != "a" || p[2].Program != "c" || p[1].Figures["messages per operation"] != 2.5 {
+		t.Errorf("found %+v, expected the passes of b, a and, on the real Maelstrom, c, in the order of their times", p)
 	}
 }
 
