@@ -54,9 +54,34 @@ func sections(module []byte) ([]section, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		all = append(all, section{id, body})
+		s := section{id, body}
+		if n, ok := s.items(); ok && n > uint64(len(body)) {
+			return nil, &countError{s, n}
+		}
+		all = append(all, s)
 	}
 	return all, nil
+}
+
+// items returns how many items a section begins with, false for one that is no list.
+func (s section) items() (uint64, bool) {
+	switch s.id {
+	case sectionCustom, sectionStart, sectionCount:
+		return 0, false
+	}
+	r := reader{b: s.body}
+	return r.uint(), true
+}
+
+// A countError is a section that has more items than bytes. A compiler that makes room
+// for the items before it reads them needs more memory than there is.
+type countError struct {
+	section section
+	items   uint64
+}
+
+func (e *countError) Error() string {
+	return fmt.Sprintf("section %d cannot have %d items, as it says: it has %d bytes", e.section.id, e.items, len(e.section.body))
 }
 
 // join is the inverse of sections.

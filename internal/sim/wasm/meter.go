@@ -382,14 +382,20 @@ func (m *metering) code(body []byte) ([]byte, error) {
 	return out, nil
 }
 
+// maxLocals is how many parameters and variables a function can have, as in browsers.
+const maxLocals = 50_000
+
 // function appends the metered body of the function that had the given number.
 func (m *metering) function(out []byte, number uint64, code []byte, params uint64) ([]byte, error) {
 	r := reader{b: code}
 	groups, locals := r.uint(), params
 	from := r.at
 	for g := groups; g > 0 && r.err == nil; g-- {
-		locals += r.uint()
+		locals += min(r.uint(), maxLocals+1)
 		r.byte()
+		if locals > maxLocals {
+			return nil, fmt.Errorf("function %d has more than %d parameters and locals", number, maxLocals)
+		}
 	}
 	declared := code[from:r.at]
 	start := r.at
