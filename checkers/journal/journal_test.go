@@ -154,3 +154,61 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestWho: clients are known by the c that their ids begin with. Everybody else is a
+// server, services included.
+func TestWho(t *testing.T) {
+	for id, want := range map[string]struct{ client, service bool }{
+		"c1": {true, false}, "n1": {}, "lin-kv": {false, true}, "seq-kv": {false, true}, "lww-kv": {false, true}, "lin-tso": {false, true}, "kv": {}, "": {},
+	} {
+		if IsClient(id) != want.client || IsService(id) != want.service {
+			t.Errorf("%q is a client: %v, a service: %v", id, IsClient(id), IsService(id))
+		}
+	}
+	for _, m := range []Message{{Src: "c1", Dest: "n1"}, {Src: "n1", Dest: "c1"}, {Src: "n1", Dest: "lin-kv"}} {
+		if want := m.Dest != "lin-kv"; m.InvolvesClient() != want {
+			t.Errorf("%s to %s involves a client: %v", m.Src, m.Dest, !want)
+		}
+	}
+}
+
+// TestNames: ids and bodies with what separates fields and lines, or nothing at all, are
+// read as they were written.
+func TestNames(t *testing.T) {
+	var b bytes.Buffer
+	w := NewWriter(&b)
+	var want []string
+	for i, id := range []string{"", " ", "%", "a b", "a\nb", "a\rb", "100%", "%20", "é"} {
+		m := Message{ID: int64(i), Src: id, Dest: id + "x", Body: json.RawMessage("{\"a\":\n\r[1]}")}
+		want = append(want, fmt.Sprintf("%q %q", m.Src, m.Dest))
+		w.Record(Event{Kind: Send, Message: m})
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := Read(&b, func(e Event) error {
+		got = append(got, fmt.Sprintf("%q %q", e.Message.Src, e.Message.Dest))
+		var body any
+		if err := json.Unmarshal(e.Message.Body, &body); err != nil || fmt.Sprint(body) != "map[a:[1]]" {
+			t.Errorf("the body is %s, %v", e.Message.Body, err)
+		}
+		return nil
+	}); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %v, %v; expected %v", got, err, want)
+	}
+}
+
+// TestBrokenWriter: the first error of writing a journal stays.
+func TestBrokenWriter(t *testing.T) {
+	w := NewWriter(brokenWriter{})
+	for range 2 {
+		if err := w.Flush(); err == nil || err.Error() != "broken" {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }

@@ -56,6 +56,49 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// compareScanner: the scanner accepts what encoding/json accepts.
+func compareScanner(t *testing.T, text []byte) {
+	t.Helper()
+	s := scanner{text: text}
+	s.space()
+	err := s.value(0)
+	s.space()
+	if valid := err == nil && s.at == len(text); valid != json.Valid(text) {
+		t.Fatalf("%q: the scanner says %v at %d, encoding/json says valid %v", text, err, s.at, json.Valid(text))
+	}
+}
+
+// TestScanner compares the scanner with encoding/json on texts with one byte more, less
+// or other than in a valid one.
+func TestScanner(t *testing.T) {
+	bytes := []byte(" \t\r\n\v{}[]:,\"\\/'019-+.eEaAfFgGubnrtls\x00\x1f\x7f")
+	for _, text := range []string{
+		`{"a":1,"b":[]}`, ` [ 1 , { } , "" ] `, `[-0,10.50,2E5,3e-7,4E+8]`, `"\u00e9\b\f\n\r\t\"\\\/ é"`, `[true,false,null]`, `{"a":{"b":[[0]]}}`, `"\uABCD\uabcf"`, `-12`,
+	} {
+		compareScanner(t, []byte(text))
+		for i := range len(text) + 1 {
+			if i < len(text) {
+				compareScanner(t, []byte(text[:i]+text[i+1:]))
+			}
+			for _, b := range bytes {
+				compareScanner(t, []byte(text[:i]+string(b)+text[i:]))
+				if i < len(text) {
+					compareScanner(t, []byte(text[:i]+string(b)+text[i+1:]))
+				}
+			}
+		}
+	}
+	for _, nest := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
+		for depth, want := range map[int]bool{maxDepth + 1: true, maxDepth + 2: false} {
+			text := strings.Repeat(nest[0], depth-1) + "0" + strings.Repeat(nest[1], depth-1)
+			s := scanner{text: []byte(text)}
+			if err := s.value(0); (err == nil) != want {
+				t.Errorf("%d times %s around a value: %v", depth-1, nest[0], err)
+			}
+		}
+	}
+}
+
 // FuzzParse compares the scanner with encoding/json: both accept the same texts.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`{"src":"n1","dest":"c1","body":{"type":"x","msgs":{"8":[[0,1.5e-3]],"9":null}}}`, `{}`, `{"a":[1,-0,2E5,"\ud800\n"]} `, `[`, `01`, "\x00"} {
@@ -65,13 +108,7 @@ func FuzzParse(f *testing.F) {
 		if !utf8.Valid(text) || len(text) > 1000 { // encoding/json replaces other bytes, and nests deeper
 			return
 		}
-		s := scanner{text: text}
-		s.space()
-		err := s.value(0)
-		s.space()
-		if valid := err == nil && s.at == len(text); valid != json.Valid(text) {
-			t.Fatalf("%q: the scanner says %v at %d, encoding/json says valid %v", text, err, s.at, json.Valid(text))
-		}
+		compareScanner(t, text)
 		_, _ = Parse(text) // does not panic
 	})
 }
