@@ -55,8 +55,10 @@ func sections(module []byte) ([]section, error) {
 			return nil, r.err
 		}
 		s := section{id, body}
+		// A compiler that makes room for the items before it reads them needs more memory
+		// than there is.
 		if n, ok := s.items(); ok && n > uint64(len(body)) {
-			return nil, &countError{s, n}
+			return nil, fmt.Errorf("section %d cannot have %d items, as it says: it has %d bytes", id, n, len(body))
 		}
 		all = append(all, s)
 	}
@@ -71,17 +73,6 @@ func (s section) items() (uint64, bool) {
 	}
 	r := reader{b: s.body}
 	return r.uint(), true
-}
-
-// A countError is a section that has more items than bytes. A compiler that makes room
-// for the items before it reads them needs more memory than there is.
-type countError struct {
-	section section
-	items   uint64
-}
-
-func (e *countError) Error() string {
-	return fmt.Sprintf("section %d cannot have %d items, as it says: it has %d bytes", e.section.id, e.items, len(e.section.body))
 }
 
 // join is the inverse of sections.
