@@ -38,6 +38,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 type NativeToolchain struct {
 	ID    string // identifies the version of Go and of the edits
 	Root  string // the toolchain's GOROOT
+	arch  string // the processor it builds for
 	dir   string // the directory for which it was chosen
 	list  string // path of the file for -overlay
 	env   []string
@@ -49,7 +50,11 @@ type NativeToolchain struct {
 // are kept in the cache. If the toolchain or the system does not support native
 // simulation, the error is an *UnavailableError.
 func FindNativeToolchain(ctx context.Context, dir string, kept *cache.Cache) (*NativeToolchain, error) {
-	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
+	return findNativeToolchain(ctx, dir, kept, runtime.GOARCH)
+}
+
+func findNativeToolchain(ctx context.Context, dir string, kept *cache.Cache, arch string) (*NativeToolchain, error) {
+	if err := stdlib.Supported(runtime.GOOS, arch); err != nil {
 		return nil, &UnavailableError{dir, err}
 	}
 	if strings.HasSuffix(dir, ".go") {
@@ -66,7 +71,7 @@ func FindNativeToolchain(ctx context.Context, dir string, kept *cache.Cache) (*N
 	if version := goVersion(root); goversion.Compare(version, stdlib.OldestGo) < 0 && goversion.IsValid(version) {
 		return nil, &UnavailableError{dir, fmt.Errorf("it needs %s or later, and %s builds this package", stdlib.OldestGo, version)}
 	}
-	files, err := stdlib.Files(root, runtime.GOARCH)
+	files, err := stdlib.Files(root, arch)
 	var mismatch *stdlib.MismatchError
 	if errors.As(err, &mismatch) {
 		return nil, &UnavailableError{dir, err}
@@ -74,7 +79,7 @@ func FindNativeToolchain(ctx context.Context, dir string, kept *cache.Cache) (*N
 	if err != nil {
 		return nil, err
 	}
-	t := &NativeToolchain{Root: root, dir: dir, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH), cache: kept}
+	t := &NativeToolchain{Root: root, arch: arch, dir: dir, env: append(env, "GOOS="+runtime.GOOS, "GOARCH="+arch), cache: kept}
 	return t, t.write(files)
 }
 
@@ -122,7 +127,7 @@ func (t *NativeToolchain) write(files map[string][]byte) error {
 // CheckRace returns an *UnavailableError if programs cannot be built with the race
 // detector because that takes a C compiler, and there is none.
 func (t *NativeToolchain) CheckRace(ctx context.Context) error {
-	if !stdlib.RaceNeedsCompiler(runtime.GOARCH) {
+	if !stdlib.RaceNeedsCompiler(t.arch) {
 		return nil
 	}
 	if err := checkCompiler(ctx, t.dir, t.env); err != nil {
@@ -161,7 +166,7 @@ func (t *NativeToolchain) BuildTo(ctx context.Context, dir, bin string, race boo
 	env, flags := append(slices.Clone(t.env), "CGO_ENABLED=0"), []string{"-trimpath", "-buildvcs=false", "-overlay=" + t.list}
 	if race { // for which the go command demands cgo; the tags keep other packages from using it
 		env, flags = append(slices.Clone(t.env), "CGO_ENABLED=1"), append(flags, "-race", "-tags=netgo,osusergo")
-		if !stdlib.RaceNeedsCompiler(runtime.GOARCH) {
+		if !stdlib.RaceNeedsCompiler(t.arch) {
 			env = append(env, "CC="+noCompiler)
 		}
 	}

@@ -2,6 +2,7 @@ package solution
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"glomers/internal/toolchaintest"
 
 	stdlib "glomers/internal/sim/native/overlay"
+	"glomers/internal/sim/native/selftest"
 )
 
 // TestOldGo: a version of Go that is too old is named.
@@ -52,4 +54,39 @@ func TestToolchainStays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOtherProcessors: with the edits, the standard library compiles for each of the
+// processors, and each has an executable of its own.
+func TestOtherProcessors(t *testing.T) {
+	if err := stdlib.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	if err := selftest.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		toolchain, err := findNativeToolchain(context.Background(), dir, openCache(t), arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin := filepath.Join(t.TempDir(), "node")
+		err = toolchain.BuildTo(context.Background(), dir, bin, false)
+		var failed *BuildError
+		if errors.As(err, &failed) {
+			t.Fatal(failed.Output)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := elf.Open(bin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if file.Machine != machine {
+			t.Errorf("%s: the executable is for %v", arch, file.Machine)
+		}
+	}
 }
