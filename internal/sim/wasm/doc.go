@@ -52,8 +52,9 @@
 //
 // # Fuel
 //
-// A program may compute a certain amount between two waits, ten seconds or more
-// on a common machine, counted in iterations and calls rather than timed. When it has
+// A program may compute a certain amount between two waits, counted in iterations and
+// calls rather than timed: a second of CPU time in an empty loop on a common machine,
+// five seconds or more of real work. When it has
 // used up a slice of that, the module calls the host (refuel), which ends it if nothing
 // is left or if the context of the run has ended: this is how Ctrl-C reaches a program
 // that computes.
@@ -62,5 +63,6 @@
 // earlier, by the functions that it calls: those of the host (the clock, sched_yield),
 // and some of Go's runtime whose calls the rewritten module counts (a select with
 // default, runtime.Gosched). A step that calls them very often, and does next to nothing
-// between two calls, counts as polling (busy.go).
+// between two calls, counts as polling (busy.go). One that reads a variable, atomically
+// or under a lock, is named when its fuel is used up.
 package wasm

@@ -115,13 +115,16 @@ func (g *guest) wait(deadline time.Duration, forInput bool) {
 }
 
 // How much a guest may compute, in units of fuel (see meter). It is counted rather than
-// timed, so that the verdict does not depend on the machine. A unit takes one to ten
-// nanoseconds on a common machine, so a step has at least 10 seconds. That is generous,
-// since computing for long is no error; the nodes of the workbook use less than a
-// hundredth of a second. A guest that polls is recognised much earlier, by what it calls
-// (see busy.go).
+// timed, so that the verdict does not depend on the machine. An empty loop, or one that
+// reads a variable, takes one to two nanoseconds for a unit on a common machine; real
+// work (encoding JSON, hashing, sorting, searching maps) takes 5 to 16. So a step that
+// loops without end is found after one or two seconds of CPU time, and work may take
+// five to fifteen: about what native simulation allows, in which the same work takes a
+// tenth of the time and has a limit of two seconds. The nodes of the workbook use less
+// than a hundredth of a second. A guest that polls is recognised earlier, by what it
+// calls (see busy.go).
 const (
-	fuelPerStep   = 1 << 33
+	fuelPerStep   = 1 << 30
 	fuelPolling   = 1 << 26 // of a step that does little but look for something to do
 	fuelSlice     = 1 << 20 // between two checks of the context
 	unitsPerCall  = 32      // of a function of the host

@@ -25,6 +25,10 @@ var counters = [...]struct {
 	countedSelects: {"glomers.selects", []string{"runtime.selectnbrecv", "runtime.selectnbsend", "runtime.selectgo", "runtime.chanlen"}},
 	countedYields:  {"glomers.yields", []string{"runtime.goschedImpl"}},
 	countedParks:   {"glomers.parks", []string{"runtime.park_m"}},
+	countedAtomics: {"glomers.atomics", []string{
+		"sync_atomic.LoadInt32", "sync_atomic.LoadInt64", "sync_atomic.LoadUint32", "sync_atomic.LoadUint64", "sync_atomic.LoadPointer",
+		"sync_atomic.CompareAndSwapInt32", "sync_atomic.CompareAndSwapUint32", "sync_atomic.AddInt32",
+	}},
 }
 
 // The kinds of calls that are counted.
@@ -32,6 +36,7 @@ const (
 	countedSelects = iota // looking at channels: select, and len of a channel
 	countedYields         // runtime.Gosched
 	countedParks          // a goroutine waits
+	countedAtomics        // reading an atomic variable; taking and releasing a lock
 )
 
 // meter rewrites a module so that it counts what it computes in units of fuel, and

@@ -3,14 +3,19 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 var (
 	never   bool
+	flag    atomic.Bool
+	mu      sync.RWMutex
 	nothing = make(chan int)
 	sink    [][]byte
 )
@@ -34,6 +39,23 @@ func main() {
 		}
 	case "recurse":
 		fmt.Println(recurse(100))
+	case "atomic":
+		for !flag.Load() {
+		}
+	case "lock":
+		for !never {
+			mu.Lock()
+			mu.Unlock()
+		}
+	case "rlock":
+		for !never {
+			mu.RLock()
+			mu.RUnlock()
+		}
+	case "json": // which uses atomic operations
+		for {
+			json.Marshal([]int{1, 2, 3})
+		}
 	case "select":
 		poll()
 	case "select-many":
