@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"glomers/checkers/edn"
@@ -103,7 +104,7 @@ func Workloads() []string { return slices.Sorted(maps.Keys(workloads)) }
 func workloadNamed(name string) (workload, error) {
 	w, ok := workloads[name]
 	if !ok {
-		return w, fmt.Errorf("unknown workload %q, expected one of %v", name, Workloads())
+		return w, fmt.Errorf("unknown workload %q, expected one of %s", name, strings.Join(Workloads(), ", "))
 	}
 	return w, nil
 }

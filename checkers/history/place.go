@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -24,6 +25,10 @@ func (e *PlaceError) Position() (line, column int) { return e.Line, e.Column }
 // has a place, in the syntax of the text or the value of an operation, gets the form
 // that editors recognise: "history.edn:2:1: …".
 func InFile(name string, err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) && file.Path == name { // the file cannot be read, whatever it holds
+		return file
+	}
 	var placed interface {
 		error
 		Position() (line, column int)

@@ -39,10 +39,13 @@ func (e *LineError) Unwrap() error { return e.Err }
 func (e *LineError) Position() (line, column int) { return e.Line, 1 }
 
 // Read calls f for every event of a journal. Its errors, other than those of f, are
-// a *LineError.
+// a *LineError, which wraps what r returned if r could not be read.
 func Read(r io.Reader, f func(Event) error) error {
 	jr := &reader{lines: bufio.NewReaderSize(r, 256<<10), names: map[string]string{}, sent: map[int64]ends{}}
 	first, err := jr.line()
+	if err != nil && err != io.EOF && err != ErrTruncated {
+		return &LineError{1, err}
+	}
 	if err != nil || string(first)+"\n" != header {
 		return &LineError{1, fmt.Errorf("expected %q, found %s: not a glomers journal of version 1", strings.TrimSpace(header), brief.Quote(first, 40))}
 	}

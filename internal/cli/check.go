@@ -36,7 +36,7 @@ func (a *app) check() *cobra.Command {
 			"Maelstrom from jepsen.log and test.jepsen, where there is one; flags override them.\n" +
 			"A run that did not come to its end has no verdict: it is unknown, with exit code 2.",
 		Example: "  glomers check store/latest\n  glomers check --workload broadcast history.edn.gz",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1, "a run or a history, such as: glomers check store/latest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.checkRun(args[0], f)
 		},
@@ -56,6 +56,12 @@ func (a *app) check() *cobra.Command {
 }
 
 func (a *app) checkRun(path string, f *checkFlags) error {
+	switch {
+	case f.nodes < 0 || f.nodes > maxNodes:
+		return &spec.BoundError{Option: "node-count", Value: f.nodes, Want: fmt.Sprintf("1 to %d nodes", maxNodes)}
+	case f.concurrency < 0 || f.concurrency > maxConcurrency:
+		return &spec.BoundError{Option: "concurrency", Value: f.concurrency, Want: fmt.Sprintf("1 to %d workers", maxConcurrency)}
+	}
 	r, err := recorded.Open(path)
 	if err != nil {
 		return err

@@ -107,6 +107,13 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(interruptible(cmd))
 	}
 	root.AddCommand(a.list(), a.newSolution(), a.hint(), a.check(), a.reportPage(), a.maelstrom(), a.clean())
+	root.SetHelpCommand(help())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	parent(root)
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		parent(completion)
+	}
 	return root
 }
 
@@ -124,7 +131,7 @@ func (a *app) report(err error) int {
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted") // rather than how that ended a build, say
 	}
-	a.err.printf("%s %v\n", a.err.bad("error:"), err)
+	a.err.printf("%s %s\n", a.err.bad("error:"), plain(err))
 	var build *solution.BuildError
 	var target *solution.TargetError
 	var unavailable *solution.UnavailableError

@@ -39,7 +39,7 @@ func (a *app) compare() *cobra.Command {
 			"packages: messages, latency and availability under the challenge's own options, and whether they\n" +
 			"survive partitions and the stage's hard mode, both under strict checks. All runs are simulated.",
 		Example: "  glomers compare 3d ./my/3d",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    arguments(1, math.MaxInt, "a stage, and Go packages if you like, such as: glomers compare 3d ./my/3d"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stage, err := stages.Find(args[0])
 			if err != nil {

@@ -23,14 +23,14 @@ func (a *app) doctor() *cobra.Command {
 		Long: "Say which Go builds the package in a directory (default: here), which engines can run it and why one cannot,\n" +
 			"how large the cache is, and whether the real Maelstrom is installed.",
 		Example: "  glomers doctor\n  glomers doctor ./my/3c",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1, "at most one directory, such as: glomers doctor ./my/3c"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
 				dir = args[0]
 			}
 			if info, err := os.Stat(dir); err != nil {
-				return err
+				return fmt.Errorf("%w; expected the directory of a Go package", err)
 			} else if !info.IsDir() {
 				return fmt.Errorf("%s is a file; expected the directory of a Go package", dir)
 			}
@@ -151,7 +151,7 @@ func (a *app) clean() *cobra.Command {
 		Use:   "clean",
 		Short: "Empty the cache of compiled solutions",
 		Long:  "Remove what glomers keeps of compiled solutions ($GLOMERS_CACHE). They are built again when they are needed.",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			parent := cacheDir("")
 			if parent == "" {

@@ -20,7 +20,7 @@ func (a *app) hint() *cobra.Command {
 		Long: "Print the next hint for a stage. Each call gives one more; the last one is the design. Which hints you\n" +
 			"have had is kept in the store.",
 		Example: "  glomers hint 3d\n  glomers hint 3d --number 2   # again",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1, "a stage, such as: glomers hint 3d"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stage, err := stages.Find(args[0])
 			if err != nil {

@@ -59,6 +59,10 @@ func readPart(name string) (trial.Part, error) {
 	if err != nil {
 		return trial.Part{}, err
 	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		file.Close()
+		return trial.Part{}, fmt.Errorf("%s is a directory; expected a file that glomers explore --json printed", name)
+	}
 	defer file.Close()
 	x, err := trial.Decode(file)
 	if err != nil {

@@ -199,8 +199,8 @@ func (f *testFlags) resolve(set func(string) bool) (spec.Test, error) {
 // nodeIDs returns the ids of the nodes, by Jepsen's rules.
 func (f *testFlags) nodeIDs(set func(string) bool) ([]string, error) {
 	if set("node-count") {
-		if f.nodeCount < 1 || f.nodeCount > 1000 {
-			return nil, fmt.Errorf("--node-count is %d, expected 1 to 1000 nodes", f.nodeCount)
+		if f.nodeCount < 1 || f.nodeCount > maxNodes {
+			return nil, fmt.Errorf("--node-count is %d, expected 1 to %d nodes", f.nodeCount, maxNodes)
 		}
 		ids := make([]string, f.nodeCount)
 		for i := range ids {

@@ -36,7 +36,7 @@ func (a *app) replay() *cobra.Command {
 			"that have to do with it.\n" +
 			"A run of real processes cannot be repeated; of that, what was recorded is told.",
 		Example: "  glomers replay\n  glomers replay store/latest --about 17",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1, "at most one run, such as: glomers replay store/latest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := filepath.Join("store", "latest")
 			if len(args) == 1 {

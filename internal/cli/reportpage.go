@@ -25,7 +25,7 @@ func (a *app) reportPage() *cobra.Command {
 		Long: "Judge the run in a directory of the store again (default: store/latest) and write all that is known of it into\n" +
 			"one HTML file: verdict, plots, messages, a diagram of who sent what to whom. It needs no network.",
 		Example: "  glomers report\n  glomers report --output 3c.html store/broadcast/latest",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1, "at most one run or history, such as: glomers report store/latest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := filepath.Join("store", "latest")
 			if len(args) == 1 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,9 +49,12 @@ func (a *app) serveUntil(ctx context.Context, addr, root string, solutions []str
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", addr)
+	if info, err := os.Stat(root); err == nil && !info.IsDir() {
+		return fmt.Errorf("--store is %s, a file; expected a directory", root)
+	}
+	listener, err := listen(addr)
 	if err != nil {
-		return fmt.Errorf("listen on --addr %s: %w; --addr 127.0.0.1:0 takes any free port", addr, err)
+		return err
 	}
 	defer listener.Close()
 	config := web.Config{Store: root, Programs: p.listed, Runner: &stageRunner{p.words, root}, Report: func(w io.Writer, run string) error { return reportTo(w, filepath.Join(root, filepath.FromSlash(run))) }}
@@ -66,6 +70,30 @@ func (a *app) serveUntil(ctx context.Context, addr, root string, solutions []str
 	}
 	a.out.printf("the workbook is at http://%s/   (Ctrl-C ends)\n", shown)
 	return web.Serve(ctx, listener, config)
+}
+
+// listen listens on the address that --addr gives.
+func listen(addr string) (net.Listener, error) {
+	const anyPort = "127.0.0.1:0 takes any free port"
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--addr is %q, expected HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:7070; %s", addr, anyPort)
+	}
+	listener, err := net.Listen("tcp", addr)
+	var dns *net.DNSError
+	var system *os.SyscallError
+	switch {
+	case errors.As(err, &dns):
+		return nil, fmt.Errorf("--addr is %q, whose host %s is unknown (%s); %s", addr, dns.Name, dns.Err, anyPort)
+	case errors.As(err, &system):
+		return nil, fmt.Errorf("cannot listen on --addr %s: %w; %s", addr, system.Err, anyPort)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on --addr %s: %w; %s", addr, err, anyPort)
+	}
+	return listener, nil
 }
 
 // reportTo writes the report of the run in a directory.

@@ -59,8 +59,8 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	choices := []string{"latency", "latency-dist", "rate", "nemesis", "nemesis-interval"}
-	for word, want := range map[string]string{"latncy": "latency", "ratee": "rate", "nemsis": "nemesis", "lat": "latency", "frobnicate": "", "x": ""} {
+	choices := []string{"latency", "latency-dist", "rate", "nemesis", "nemesis-interval", "json", "seed"}
+	for word, want := range map[string]string{"latncy": "latency", "ratee": "rate", "nemsis": "nemesis", "lat": "latency", "jsno": "json", "sede": "seed", "frobnicate": "", "x": ""} {
 		if got := nearest(word, choices); got != want {
 			t.Errorf("%q is taken for %q, expected %q", word, got, want)
 		}

@@ -27,14 +27,8 @@ func (a *app) maelstrom() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "maelstrom",
 		Short: "Stand in for Maelstrom's own command line",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q of maelstrom, expected test%s", args[0], didYouMean(args[0], []string{"test"}))
-			}
-			return cmd.Help()
-		},
 	}
+	parent(cmd)
 	f := &testFlags{}
 	test := &cobra.Command{
 		Use:   "test -w WORKLOAD --bin PATH [flags] [-- NODE ARGUMENTS]",

@@ -147,6 +147,12 @@ func splitList(s string) []string {
 	return out
 }
 
+// The most nodes and workers of a test.
+const (
+	maxNodes       = 1000
+	maxConcurrency = 10_000
+)
+
 var concurrencyForm = regexp.MustCompile(`^(\d+)(n?)$`)
 
 // parseConcurrency reads a number of workers, such as 10 or 2n.
@@ -156,8 +162,8 @@ func parseConcurrency(s string, nodes int) (int, error) {
 		return 0, fmt.Errorf("--concurrency is %q, expected a number, optionally followed by n (as 2n) to multiply it by the number of nodes", s)
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil || n > 10_000 {
-		return 0, fmt.Errorf("--concurrency is %q, expected at most 10000", s)
+	if err != nil || n > maxConcurrency {
+		return 0, fmt.Errorf("--concurrency is %q, expected at most %d", s, maxConcurrency)
 	}
 	if m[2] == "n" {
 		n *= nodes
@@ -170,7 +176,13 @@ func parseConcurrency(s string, nodes int) (int, error) {
 func flagError(flags *pflag.FlagSet, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	var valueless *pflag.ValueRequiredError
+	var syntax *pflag.InvalidSyntaxError
 	switch {
+	case errors.As(err, &valueless):
+		return fmt.Errorf("--%s needs a value after it", valueless.GetFlag().Name)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%q is not an option", syntax.GetSpecifiedFlag())
 	case errors.As(err, &unknown):
 		var names []string
 		flags.VisitAll(func(f *pflag.Flag) {
@@ -229,22 +241,28 @@ func nearest(word string, choices []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance of two words.
+// distance is how many letters must be inserted, left out, replaced or swapped with their
+// neighbour to make one word of the other (the optimal string alignment distance).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replaced := d[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replaced++
 			}
-			diagonal, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+			d[i][j] = min(replaced, d[i-1][j]+1, d[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }

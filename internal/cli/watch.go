@@ -135,7 +135,7 @@ func addTree(watcher *fsnotify.Watcher, dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return fmt.Errorf("watch %s: %w", dir, err)
+			return fmt.Errorf("cannot watch the solution: %w", err)
 		case !d.IsDir():
 			return nil
 		case path != dir && ignored(d.Name()):

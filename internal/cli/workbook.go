@@ -25,7 +25,7 @@ func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the stages, when each was last passed, and the best medal",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			passes := store.Passes(root)
 			best, err := standing.Best(root, passes)
@@ -131,7 +131,7 @@ func (a *app) newSolution() *cobra.Command {
 		Use:     "new STAGE DIRECTORY",
 		Short:   "Begin a solution of your own",
 		Example: "  glomers new 3c ./my/3c",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments(2, 2, "a stage and a new directory, such as: glomers new 3c ./my/3c"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			stage, err := stages.Find(args[0])
 			if err != nil {

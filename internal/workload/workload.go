@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strings"
 	"time"
 
 	"glomers/checkers/edn"
@@ -97,7 +98,7 @@ func Names() []string {
 func New(name string, o Options, k *kernel.Kernel) (Workload, error) {
 	create, ok := workloads[name]
 	if !ok {
-		return nil, fmt.Errorf("unknown workload %q, expected one of %v", name, Names())
+		return nil, fmt.Errorf("unknown workload %q, expected one of %s", name, strings.Join(Names(), ", "))
 	}
 	if len(o.Nodes) == 0 || o.Concurrency < 1 {
 		return nil, fmt.Errorf("workload %s needs at least one node and one worker, found %d and %d", name, len(o.Nodes), o.Concurrency)
