@@ -74,6 +74,11 @@ func TestOutputIsLimited(t *testing.T) {
 	}
 	_, err := o.Message([]byte(`{"src":"n1","dest":"c2","body":{"type":"echo_ok"}}`))
 	wantError(t, err, "printed more than 1024 MiB on stdout")
+	o.stdout.bytes = MaxOutput - 1
+	if err := o.Blank([]byte("\n")); err != nil {
+		t.Errorf("an empty line that fits: %v", err)
+	}
+	wantError(t, o.Blank([]byte("\n")), "printed more than 1024 MiB on stdout")
 }
 
 func TestFailKeepsTheLastLines(t *testing.T) {

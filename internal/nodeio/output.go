@@ -76,6 +76,17 @@ func (o *Output) Message(line []byte) (journal.Message, error) {
 	return m, nil
 }
 
+// Blank takes a line of stdout that holds nothing. The error is that of a node that has
+// printed more than MaxOutput bytes.
+func (o *Output) Blank(line []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stdout.bytes += len(line); o.stdout.bytes > MaxOutput {
+		return errTooMuch("stdout")
+	}
+	return nil
+}
+
 // faultOffset returns which byte of a line an error is about.
 func faultOffset(err error) int {
 	var parse *journal.ParseError

@@ -27,7 +27,8 @@ type node struct {
 	exited                 chan struct{} // closed when exitErr is set
 	exitErr                error
 
-	output nodeio.Output
+	output  nodeio.Output
+	traffic traffic // used by Drive alone
 }
 
 // start starts a process for a node.
@@ -74,6 +75,10 @@ func (e *Engine) start(id string, log io.Writer) (*node, error) {
 
 // Deliver writes a message to the node's stdin. It does not block.
 func (n *node) Deliver(m journal.Message) {
+	if m.Src != n.id {
+		n.traffic.at(n.engine.now())
+		n.traffic.fromOthers++
+	}
 	if waiting := n.stdin.put(m); waiting > nodeio.MaxUnread {
 		n.engine.push(arrival{node: n, err: nodeio.Unread(waiting)})
 	}
@@ -144,6 +149,8 @@ func (n *node) readLines(r io.Reader) error {
 				return err
 			}
 			n.engine.push(arrival{node: n, message: m, size: len(text)})
+		} else if err := n.output.Blank(line); err != nil {
+			return err
 		}
 		if err != nil {
 			return nil // the pipe is closed; exitError says why

@@ -176,18 +176,20 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	defer timer.Stop()
 	var buf []arrival
 	for {
-		now := e.progress(k)
+		now := e.progress(k.Next())
 		// Messages that have arrived are handled before timers that have become
 		// due, so that an answer that was in time is not taken for a timeout.
 		if due, ok := k.Next(); ok {
 			k.Advance(min(now, due-1))
 		}
 		batch := e.take(buf)
+		due, waiting := k.Next()
 		for i := range batch {
 			if err := e.handle(&batch[i]); err != nil {
 				return err
 			}
 			batch[i] = arrival{}
+			e.progress(due, waiting)
 		}
 		buf = batch
 		k.Advance(now)
@@ -202,7 +204,7 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 		}
 		wait := time.Hour
 		if due, ok := k.Next(); ok {
-			wait = due - e.progress(k)
+			wait = due - e.progress(due, ok)
 		}
 		if wait <= 0 {
 			continue
@@ -217,15 +219,17 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	}
 }
 
-// progress returns the time of the run. If the earliest event is overdue by
-// more than stallLimit, the runner has stalled: the time since Drive was last
-// known to make progress is taken out of the run's clock.
-func (e *Engine) progress(k *kernel.Kernel) time.Duration {
+// progress returns the time of the run, given when the earliest event is due, if there is
+// one. If that is overdue by more than stallLimit, and the runner did nothing for so long, it has stalled: the time since
+// Drive was last known to make progress is taken out of the run's clock. A runner that
+// is late because a node floods it with messages has not stalled, or such a run would
+// never end.
+func (e *Engine) progress(due time.Duration, ok bool) time.Duration {
 	now := e.now()
-	if due, ok := k.Next(); ok && now-due > stallLimit {
+	if ok && now-max(due, e.alive) > stallLimit {
 		e.began += now - e.alive
 		if e.stalled != nil {
-			e.stalled(now - due)
+			e.stalled(now - max(due, e.alive))
 		}
 		now = e.alive
 	}
@@ -242,6 +246,10 @@ func (e *Engine) handle(a *arrival) error {
 		return a.node.fail(a.err)
 	}
 	if err := nodeio.Deliver(a.node.id, a.message, e.receive); err != nil {
+		return a.node.fail(err)
+	}
+	a.node.traffic.at(e.now())
+	if err := a.node.traffic.print(a.message.Dest == a.node.id); err != nil {
 		return a.node.fail(err)
 	}
 	return nil

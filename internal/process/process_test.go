@@ -27,6 +27,12 @@ func TestMain(m *testing.M) {
 	switch mode := os.Getenv("TEST_NODE"); mode {
 	case "":
 		os.Exit(m.Run())
+	case "forward":
+		if dest := os.Getenv("TEST_FLOOD"); dest != "" {
+			floodNode(dest)
+			return
+		}
+		testNode(mode)
 	case "family":
 		familyNode()
 	case "survivor":
