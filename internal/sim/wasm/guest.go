@@ -130,6 +130,7 @@ const (
 	unitsPerCall  = 32      // of a function of the host
 	unitsPerWrite = 256     // to stdout or stderr
 	unitsPerEntry = 16      // of a directory that is listed
+	unitsPerPath  = 1024    // that is looked up on the disk
 )
 
 // errFuel unwinds a guest that computed for too long.

@@ -498,6 +498,20 @@ func TestDiskIsLimited(t *testing.T) {
 	h.want(errnoNospc, "path_open", rootFD, 0, at, size, oflagCreat, 0, 0, 0, resultAt)
 }
 
+// TestPathsTakeFuel: a guest that makes empty files without end spends about as much
+// fuel for the time that they take as one that computes.
+func TestPathsTakeFuel(t *testing.T) {
+	h := newHost(t)
+	at, size := h.path(textAt, "nowhere")
+	const calls = 100
+	for range calls {
+		h.want(errnoNoent, "path_unlink_file", rootFD, at, size)
+	}
+	if spent := h.step.spent; spent < calls*unitsPerPath {
+		t.Errorf("%d calls spent %d units of fuel, want %d or more", calls, spent, calls*unitsPerPath)
+	}
+}
+
 func TestDescriptorsRunOut(t *testing.T) {
 	h := newHost(t)
 	var last uint64

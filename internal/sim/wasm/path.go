@@ -35,7 +35,7 @@ func (g *guest) resolve(fd, at, size uint32) (string, errno) {
 	if len(full) > maxPath {
 		return "", errnoNametoolong
 	}
-	g.charge(uint64(len(full)))
+	g.charge(unitsPerPath + uint64(len(full)))
 	return full, errnoSuccess
 }
 
