@@ -161,7 +161,7 @@ func sumOf(path string, args []string) (string, error) {
 	defer f.Close()
 	sum := sha256.New()
 	if _, err := io.Copy(sum, f); err != nil {
-		return "", fmt.Errorf("identify the program: read %s: %w", path, err)
+		return "", fmt.Errorf("identify the program: %w", err)
 	}
 	for _, arg := range args {
 		fmt.Fprintf(sum, "\x00%s", arg)
