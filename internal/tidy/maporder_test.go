@@ -1,6 +1,8 @@
 package tidy
 
 import (
+	"bytes"
+	"encoding/json"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -44,6 +46,8 @@ func TestNoMapOrderShows(t *testing.T) {
 
 // TestMapOrderIsSeen: the rule finds what it forbids, and nothing else.
 func TestMapOrderIsSeen(t *testing.T) {
+	fset := token.NewFileSet()
+	imports := importsFrom(fset, list(t, "maps", "reflect", "slices", "sort"))
 	for body, want := range map[string]bool{
 		`for k := range m { println(k) }`:                                     false,
 		`for k := range maps.Keys(m) { println(k) }`:                          false,
@@ -113,13 +117,12 @@ func f(m, o map[string]int, sets map[string]map[int]bool, set map[int]bool, inve
 	` + body + `
 }
 ` + outside
-		fset := token.NewFileSet()
 		f, err := parser.ParseFile(fset, "p.go", src, parser.ParseComments)
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
 		info := newInfo()
-		if _, err := (&types.Config{Importer: exported(t, fset, "maps", "reflect", "slices", "sort")}).Check("p", fset, []*ast.File{f}, info); err != nil {
+		if _, err := (&types.Config{Importer: imports}).Check("p", fset, []*ast.File{f}, info); err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
 		loops := 0
@@ -143,45 +146,62 @@ func newInfo() *types.Info {
 func typeCheck(t *testing.T, patterns []string) []checked {
 	t.Helper()
 	fset := token.NewFileSet()
-	imports := exported(t, fset, patterns...)
-	out, err := exec.Command("go", append([]string{"list", "-f", "{{.ImportPath}}|{{.Dir}}|{{join .GoFiles \",\"}}"}, patterns...)...).Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
+	listed := list(t, patterns...)
+	imports := importsFrom(fset, listed)
 	var pkgs []checked
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		path, rest, _ := strings.Cut(line, "|")
-		dir, names, _ := strings.Cut(rest, "|")
-		p := checked{fset: fset, info: newInfo()}
-		if names == "" { // a package of tests
+	for _, l := range listed {
+		if l.DepOnly || len(l.GoFiles) == 0 { // or a package of tests
 			continue
 		}
-		for _, name := range strings.Split(names, ",") {
-			f, err := parser.ParseFile(fset, filepath.Join(dir, name), nil, parser.ParseComments)
+		p := checked{fset: fset, info: newInfo()}
+		for _, name := range l.GoFiles {
+			f, err := parser.ParseFile(fset, filepath.Join(l.Dir, name), nil, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.files = append(p.files, f)
 		}
-		if _, err := (&types.Config{Importer: imports}).Check(path, fset, p.files, p.info); err != nil {
-			t.Fatalf("%s: %v", path, err)
+		if _, err := (&types.Config{Importer: imports}).Check(l.ImportPath, fset, p.files, p.info); err != nil {
+			t.Fatalf("%s: %v", l.ImportPath, err)
 		}
 		pkgs = append(pkgs, p)
 	}
 	return pkgs
 }
 
-// exported imports packages, and what they import, from the build cache.
-func exported(t *testing.T, fset *token.FileSet, patterns ...string) types.Importer {
+// listed is a package as go list describes it.
+type listed struct {
+	ImportPath, Dir, Export string
+	GoFiles                 []string
+	DepOnly                 bool // only imported by those asked for
+}
+
+// list returns packages and what they import.
+func list(t *testing.T, patterns ...string) []listed {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}|{{.Export}}"}, patterns...)...).Output()
+	out, err := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, patterns...)...).Output()
 	if err != nil {
-		t.Fatalf("go list -export: %v", err)
+		t.Fatalf("go list: %v", err)
 	}
+	var pkgs []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		switch err := dec.Decode(&p); err {
+		case nil:
+			pkgs = append(pkgs, p)
+		case io.EOF:
+			return pkgs
+		default:
+			t.Fatalf("go list: %v", err)
+		}
+	}
+}
+
+// importsFrom imports packages from the build cache.
+func importsFrom(fset *token.FileSet, pkgs []listed) types.Importer {
 	files := map[string]string{}
-	for _, line := range strings.Split(string(out), "\n") {
-		path, file, _ := strings.Cut(line, "|")
-		files[path] = file
+	for _, p := range pkgs {
+		files[p.ImportPath] = p.Export
 	}
 	return importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
 }
