@@ -31,9 +31,10 @@
 // it claims:
 //
 //	check            Invalid means                                          what it can miss
-//	StatsOf          some kind of operation never succeeded                 everything else
+//	StatsOf          no operation of some kind succeeded                    everything else
 //	Availability     too few operations succeeded                           nothing
-//	Echo             an answer is not the echo of its request               nothing
+//	Echo             an answer is not the echo of its request, or is        nothing
+//	                 missing, for which the node need not be to blame
 //	UniqueIDs        an id was generated twice                              nothing
 //	SetFull          a known element is missing from all later reads        elements that one node lacks, duplicates, inventions
 //	Counter          a final read is not a possible sum                     reads before the end, nodes without a final read

@@ -24,9 +24,10 @@ func (e EchoError) MarshalEDN() any {
 	return []any{"Expected a message with :echo", e.Sent, "But received", e.Received}
 }
 
-// Echo checks that every answer echoes the value that was sent. It is sound and
-// complete for operations that were answered; one whose outcome is unknown counts as
-// an error, as in Maelstrom.
+// Echo checks that every answer echoes the value that was sent.
+//
+// Sound and complete for operations that were answered. A request without an answer
+// counts as an error, too, as in Maelstrom, though its message may have been lost.
 func Echo(h *history.History, o Options) (*EchoResult, error) {
 	r := &EchoResult{}
 	who := namesOf(o)

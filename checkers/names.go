@@ -6,7 +6,7 @@ import (
 	"glomers/checkers/history"
 )
 
-// names tells which node a process talked to, for messages. Worker i of a test
+// names says which node a process talked to, for messages. Worker i of a test
 // talks to node i mod nodes; its processes are i, i + workers, i + 2·workers, ….
 type names struct {
 	nodes   []string

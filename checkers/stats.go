@@ -195,7 +195,8 @@ type AvailabilityResult struct {
 }
 
 // Availability compares the fraction of the invoked operations that succeeded with
-// least, the lowest acceptable one; nil accepts any. Too low a fraction is Unknown
+// least, the lowest acceptable one from 0 to 1; nil accepts any. It counts, and so misses
+// nothing. Too low a fraction is Unknown
 // rather than Invalid if the runner itself stalled, because requests of the nodes may
 // have timed out through no fault of theirs.
 func Availability(h *history.History, least *float64) AvailabilityResult {

@@ -32,6 +32,9 @@ const settleDefault = 10 * time.Second
 // operations on every node, at least Options.Settle after the last update; a check
 // that lacks what it needs is listed as skipped. It finds nothing more for echo,
 // unique-ids and lin-kv, whose official checks are complete.
+//
+// Sound: each finding is an error under the weakest model that the options ask for.
+// Incomplete: docs/strict.md says what each check can miss.
 func Strict(h *history.History, o Options) (*StrictResult, error) {
 	w, err := workloadNamed(o.Workload)
 	if err != nil {

@@ -124,19 +124,6 @@ func (d *Decoder) More() (bool, error) {
 	return ok, nil
 }
 
-// Peek returns the next byte after white space without consuming it. It
-// returns io.EOF at the end.
-func (d *Decoder) Peek() (byte, error) {
-	ok, err := d.More()
-	if err != nil {
-		return 0, err
-	}
-	if !ok {
-		return 0, io.EOF
-	}
-	return d.buf[d.pos], nil
-}
-
 // EnterVector consumes the opening bracket of a vector and reports whether there
 // was one. Its elements can then be decoded one by one, until LeaveVector
 // reports true: a vector of any length need not fit in memory.
@@ -147,12 +134,11 @@ func (d *Decoder) EnterVector() bool { return d.consume('[') }
 func (d *Decoder) LeaveVector() bool { return d.consume(']') }
 
 func (d *Decoder) consume(bracket byte) bool {
-	c, err := d.Peek()
-	if err == nil && c == bracket {
-		d.pos++
-		return true
+	if more, err := d.More(); err != nil || !more || d.buf[d.pos] != bracket {
+		return false
 	}
-	return false
+	d.pos++
+	return true
 }
 
 // Memory estimates how many bytes all values decoded so far would take together.

@@ -42,14 +42,14 @@ func (a *app) check() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	choiceVar(flags, &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
+	choiceVar(flags, &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not name it: "+strings.Join(checkers.Workloads(), ", "))
 	availabilityVar(flags, &f.availability, "the `fraction` of client requests that must succeed: a number from 0 to 1, or total")
 	modelsVar(flags, &f.models, "", "consistency `models` to check, separated by commas")
 	flags.BoolVar(&f.strict, "strict", false, "look for errors that the official checks cannot see, too; they fail the run")
 	flags.BoolVar(&f.sequential, "sequential-keys", false, "txn-rw-register: trust that each key is sequentially consistent, and infer more")
 	flags.BoolVar(&f.realtime, "linearizable-keys", false, "txn-rw-register: trust that each key is linearizable, and infer more")
-	flags.IntVar(&f.nodes, "node-count", 0, "for --strict, where the run does not tell: the number of nodes")
-	flags.IntVar(&f.concurrency, "concurrency", 0, "for --strict, where the run does not tell: the number of workers (default one for each node)")
+	flags.IntVar(&f.nodes, "node-count", 0, "for --strict, where the run does not record it: the number of nodes")
+	flags.IntVar(&f.concurrency, "concurrency", 0, "for --strict, where the run does not record it: the number of workers (default one for each node)")
 	flags.StringVar(&f.html, "html", "", "`directory` for drawings of what is wrong: lin-kv draws the attempts to order the operations on a key")
 	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
 	return cmd

@@ -38,7 +38,7 @@ func (a *app) explore() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explore STAGE [PACKAGE] [flags] [-- NODE ARGUMENTS]",
 		Short: "Run a stage with many seeds, to find the schedule in which it fails",
-		Long: "Simulate a stage with many seeds, from --seed (0) on, and tell how many passed, how the figures are\n" +
+		Long: "Simulate a stage with many seeds, from --seed (0) on, and report how many passed, how the figures are\n" +
 			"distributed, and for each kind of failure the smallest seed that shows it. Runs are not kept: the\n" +
 			"command at the end repeats one and keeps it. With --hard the store remembers which seeds this program\n" +
 			"passed, as the medals gold and diamond ask for. With --shard several machines share the seeds, and\n" +

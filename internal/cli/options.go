@@ -112,11 +112,11 @@ const defaultStore = "store"
 // defaults, and a few of our own.
 func (f *testFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.nodeCount, "node-count", 0, "how many nodes to run; overrides --nodes")
-	flags.StringArrayVarP(&f.node, "node", "n", nil, "id of a node; may be given several times")
-	flags.StringVar(&f.nodes, "nodes", "", "ids of nodes, separated by commas")
+	flags.StringArrayVarP(&f.node, "node", "n", nil, "`id` of a node; may be given several times")
+	flags.StringVar(&f.nodes, "nodes", "", "`ids` of nodes, separated by commas")
 	flags.StringVar(&f.nodesFile, "nodes-file", "", "`file` with ids of nodes, one a line")
 
-	flags.StringVar(&f.concurrency, "concurrency", "1n", "how many workers: a number, with n after it to multiply it by the number of nodes")
+	flags.StringVar(&f.concurrency, "concurrency", "1n", "how many workers: a `number`, with n after it to multiply it by the number of nodes")
 	flags.Float64Var(&f.Rate, "rate", 5, "requests a second, about")
 	wholeVar(flags, &f.TimeLimit, "time-limit", 60, "how long the test lasts, in `seconds`, without setup and teardown")
 	flags.Float64Var(&f.Recovery, "recovery", 10, "`seconds` between healing the network and the final operations")

@@ -22,7 +22,7 @@ import (
 	"glomers/internal/verdict"
 )
 
-// replay runs a recorded run again and tells what happened in it.
+// replay runs a recorded run again and shows what happened in it.
 func (a *app) replay() *cobra.Command {
 	var all, logStderr bool
 	var about []string
@@ -30,11 +30,11 @@ func (a *app) replay() *cobra.Command {
 	var svg, traffic, html string
 	cmd := &cobra.Command{
 		Use:   "replay [RUN]",
-		Short: "Repeat a simulated run, and tell what happened, message by message",
+		Short: "Repeat a simulated run, and show what happened, message by message",
 		Long: "Repeat the simulated run in a directory of the store (default: store/latest) and make sure that it is the\n" +
-			"same. Then tell what went wrong, from where it first shows: the operations and the messages between servers\n" +
+			"same. Then show what went wrong, from the first sign of it: the operations and the messages between servers\n" +
 			"that have to do with it.\n" +
-			"A run of real processes cannot be repeated; of that, what was recorded is told.",
+			"A run of real processes cannot be repeated; it is shown as it was recorded.",
 		Example: "  glomers replay\n  glomers replay store/latest --about 17",
 		Args:    arguments(0, 1, "at most one run, such as: glomers replay store/latest"),
 		RunE: func(cmd *cobra.Command, args []string) error {

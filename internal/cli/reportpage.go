@@ -56,7 +56,7 @@ func (a *app) reportPage() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`file` to write (default: report.html in the run's directory)")
-	choiceVar(cmd.Flags(), &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not tell: "+strings.Join(checkers.Workloads(), ", "))
+	choiceVar(cmd.Flags(), &f.workload, "workload", "w", "", checkers.Workloads(), "the `name` of the workload, where the path does not name it: "+strings.Join(checkers.Workloads(), ", "))
 	return cmd
 }
 

@@ -22,7 +22,7 @@ func (a *app) shrink() *cobra.Command {
 		Short: "Make a test that fails as small as it gets while it still fails",
 		Long: "Take a simulated test that fails with --seed, and leave out of it what is not needed to make it fail in\n" +
 			"the same way: faults, time, operations, workers, nodes, latency. The smallest test is then run and kept;\n" +
-			"glomers replay tells what happens in it.",
+			"glomers replay shows what happens in it.",
 		Example: "  glomers shrink 5b ./my/5b --seed 173",
 		Args:    stageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

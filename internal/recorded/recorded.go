@@ -70,8 +70,8 @@ func Open(path string) (*Run, error) {
 }
 
 // Question returns what is asked about the run's records: what its test asks, or for
-// a run that glomers did not record what its store and its path tell. The workload is
-// empty if nothing tells it.
+// a run that glomers did not record what its store and its path say. The workload is
+// empty if neither names one.
 func (r *Run) Question() (verdict.Question, Sources, error) {
 	var q verdict.Question
 	if r.Test != nil {
@@ -146,7 +146,7 @@ func (r *Run) Show(q verdict.Question, from Sources, progress func(history.Progr
 // judge judges the run. If shape is not nil, there is an unknown verdict for that reason.
 func (r *Run) judge(q verdict.Question, from Sources, progress func(history.Progress)) (j *Judged, shape, err error) {
 	if q.Check.Workload == "" {
-		return nil, nil, fmt.Errorf("%s does not tell its workload; name it with --workload: %s", r.path, strings.Join(checkers.Workloads(), ", "))
+		return nil, nil, fmt.Errorf("%s does not say which workload it is; name it with --workload: %s", r.path, strings.Join(checkers.Workloads(), ", "))
 	}
 	records, err := r.Records(q.Check, progress)
 	if err != nil {

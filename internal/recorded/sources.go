@@ -9,13 +9,13 @@ import (
 	"glomers/internal/jepsen"
 )
 
-// Sources tell where the options come from by which a run that glomers did not record
+// Sources say where the options come from by which a run that glomers did not record
 // is judged: a verdict says little unless its question is known.
 type Sources struct {
 	Workload, Models, Availability string
 }
 
-// assume sets the options that the store of the real Maelstrom tells.
+// assume sets the options that the store of the real Maelstrom holds.
 func (r *Run) assume(o *checkers.Options) (Sources, error) {
 	from := Sources{"the path", "the default", "the default"}
 	if r.Test != nil || r.Store == nil {

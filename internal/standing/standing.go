@@ -1,4 +1,4 @@
-// Package standing tells how far a program has come in a stage: the medal that it has
+// Package standing says how far a program has come in a stage: the medal that it has
 // earned, and what it lacks for the next one, from what the store knows of it.
 package standing
 

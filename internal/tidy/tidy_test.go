@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"glomers/internal/nemesis"
 	"glomers/stages"
 )
 
@@ -191,6 +193,30 @@ func TestHardModes(t *testing.T) {
 	for _, s := range stages.All() {
 		if row := "| " + s.ID + " | `" + strings.Join(s.Hard.Flags, " ") + "` | " + s.Hard.Why + " |"; !strings.Contains(string(text), row) {
 			t.Errorf("docs/simulation.md lacks the row: %s", row)
+		}
+	}
+}
+
+// TestFaultsInDocs keeps the table of faults in docs up to date.
+func TestFaultsInDocs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "simulation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| fault | what happens | engines |")
+	for _, f := range nemesis.Faults {
+		engines := "sim, process"
+		switch {
+		case f.Official:
+			engines = "all"
+		case f.Simulated:
+			engines = "sim"
+		case f.Name == nemesis.FaultPause: // Windows has no such signal
+			engines = "sim; process on Unix"
+		}
+		row := regexp.MustCompile("(?m)^\\| `" + f.Name + "` \\| .+ \\| " + engines + " \\|$")
+		if !row.MatchString(table) {
+			t.Errorf("docs/simulation.md lacks a row of its table of faults: | `%s` | … | %s |", f.Name, engines)
 		}
 	}
 }

@@ -108,9 +108,9 @@ func keysOf(v any) []any {
 	return keys
 }
 
-// tells reports whether an operation within the window, which is not part of the proof,
+// belongs reports whether an operation within the window, which is not part of the proof,
 // belongs to the story.
-func (t *Trace) tells(op *history.Op) bool {
+func (t *Trace) belongs(op *history.Op) bool {
 	switch {
 	case t.everything():
 		return true

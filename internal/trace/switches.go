@@ -77,7 +77,7 @@ type change struct {
 	relevant bool
 }
 
-// Lines tells the switches of a node. If some have to do with the subject, it leaves
+// Lines describes the switches of a node. If some have to do with the subject, it leaves
 // out the others.
 func (s *Switches) Lines(node string, steps []Step) []string {
 	var changes []change

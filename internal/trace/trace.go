@@ -1,4 +1,4 @@
-// Package trace tells what happened in a run, operation by operation and message by
+// Package trace shows what happened in a run, operation by operation and message by
 // message, from its history and its journal: everything, or what explains an error. The
 // story of an error begins where it first shows, follows what it is about (a value, a
 // key, an unanswered request), and ends with the operation that proves it.
@@ -37,7 +37,7 @@ type Trace struct {
 	ended    bool
 }
 
-// Nodes tell which node a process talks to: worker i of a test talks to node i mod
+// Nodes says which node a process talks to: worker i of a test talks to node i mod
 // the number of nodes, and its processes are i, i + workers, i + 2·workers, ….
 type Nodes struct {
 	IDs     []string
@@ -200,7 +200,7 @@ func (t *Trace) addHistory() {
 		case !op.Client() && t.repeatedByNext(op):
 			continue // its completion says more
 		case !op.Client():
-		case proof || t.window.has(op.Time) && t.tells(op):
+		case proof || t.window.has(op.Time) && t.belongs(op):
 			l.who = t.nodes.process(op.Process)
 			l.replica = cmp.Or(t.nodes.of(op.Process), l.who)
 			l.note = t.wrong(op)

@@ -50,14 +50,9 @@ func Validate(t *spec.Test) error {
 // Engine makes the engine of a run, which hands the messages of nodes to receive.
 type Engine func(receive func(journal.Message) error) runner.Engine
 
-// Keeper stores the records of a run as it goes.
-type Keeper interface {
-	runner.Recorder
-}
-
 // Observation holds what follows a run while it goes on. The zero value is nothing.
 type Observation struct {
-	Keep             Keeper                // stores the records as well; may be nil
+	Keep             runner.Recorder       // stores the records as well; may be nil
 	Log              *slog.Logger          // nil for none
 	LogSend, LogRecv bool                  // log every message
 	Progress         func(runner.Progress) // may be nil
@@ -107,7 +102,7 @@ type raceDetector interface {
 // recorder holds the records of a run in memory, on their way to where they are
 // kept.
 type recorder struct {
-	keep    Keeper
+	keep    runner.Recorder
 	ops     []history.Op
 	traffic *Traffic
 }

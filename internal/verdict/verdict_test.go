@@ -167,6 +167,13 @@ func TestStrict(t *testing.T) {
 	}
 }
 
+// TestRegistries: whatever can be run can be judged, and the other way round.
+func TestRegistries(t *testing.T) {
+	if run, judged := workload.Names(), checkers.Workloads(); !slices.Equal(run, judged) {
+		t.Errorf("internal/workload has the workloads %v, checkers has %v", run, judged)
+	}
+}
+
 func TestBlame(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -247,6 +246,3 @@ func (l *Load) HasFinal() bool {
 	_, ok := l.workload.(Finisher)
 	return ok
 }
-
-// Progress describes where the load is, for people.
-func (l *Load) Progress() string { return fmt.Sprintf("%d of %d workers busy", l.busy, len(l.workers)) }
