@@ -28,6 +28,8 @@ func TestSilences(t *testing.T) {
 		{"an answer afterwards", []op{{0, 1, 6, timeout}, {0, 6, 11, timeout}, {0, 11, 12, ":type :ok"}}, "[]"},
 		{"an error is an answer", []op{{0, 1, 6, timeout}, {0, 6, 11, timeout}, {0, 11, 12, refused}}, "[]"},
 		{"sent before the last answer", []op{{0, 1, 6, timeout}, {2, 2, 7, timeout}, {4, 3, 4, ":type :ok"}}, "[]"},
+		{"an assign sends nothing", []op{{0, 1, 6, timeout}, {0, 6, 11, timeout}, {0, 11, 12, assigned}},
+			"[n0 before its first answer (2 requests timed out)]"},
 	} {
 		h := historyOf(t, c.ops)
 		if got := fmt.Sprint(Silences(h, Options{Nodes: []string{"n0", "n1"}, Concurrency: 6})); got != c.want {
@@ -39,12 +41,15 @@ func TestSilences(t *testing.T) {
 	}
 }
 
+// assigned is how kafka's assign completes, which is not a read.
+const assigned = ":type :ok, :extra nil"
+
 type op struct {
 	process, from, to int
 	end               string
 }
 
-// historyOf returns the history of some reads, which may overlap.
+// historyOf returns the history of some reads and assigns, which may overlap.
 func historyOf(t *testing.T, ops []op) *history.History {
 	t.Helper()
 	type record struct {
@@ -54,7 +59,11 @@ func historyOf(t *testing.T, ops []op) *history.History {
 	var records []record
 	for _, o := range ops {
 		for at, typ := range map[int]string{o.from: ":type :invoke", o.to: o.end} {
-			records = append(records, record{at, fmt.Sprintf("%s, :process %d, :f :read, :value nil, :time %d", typ, o.process, time.Duration(at)*time.Second)})
+			f := "read"
+			if o.end == assigned {
+				f = "assign"
+			}
+			records = append(records, record{at, fmt.Sprintf("%s, :process %d, :f :%s, :value nil, :time %d", typ, o.process, f, time.Duration(at)*time.Second)})
 		}
 	}
 	slices.SortStableFunc(records, func(a, b record) int { return a.at - b.at })
