@@ -16,7 +16,8 @@ const noCore = -1
 
 // place keeps the thread that drives a run, and with it the nodes, on one core. They
 // run in turn, so that a second core would gain nothing, and waking a process on
-// another core takes longer than the work of most steps.
+// another core takes longer than the work of most steps. Steps that could run at the
+// same time do not either; docs/internals.md says why.
 type place struct {
 	allowed unix.CPUSet // where the thread could run before
 	core    int         // where it is bound to, noCore for none
