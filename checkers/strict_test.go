@@ -196,6 +196,40 @@ func TestStrictWorkload(t *testing.T) {
 	}
 }
 
+// TestNotEverywhereCountsValues: a value that several nodes lack is one finding, which
+// names them all.
+func TestNotEverywhereCountsValues(t *testing.T) {
+	ops := []history.Op{
+		{Process: 0, Type: history.Invoke, F: "broadcast", Value: int64(7)},
+		{Process: 0, Type: history.OK, F: "broadcast", Value: int64(7)},
+	}
+	for _, node := range []int{1, 2, 0} {
+		var values []any
+		if node == 0 {
+			values = append(values, int64(7))
+		}
+		ops = append(ops,
+			history.Op{Process: node, Type: history.Invoke, F: "read", Final: true},
+			history.Op{Process: node, Type: history.OK, F: "read", Final: true, Value: values})
+	}
+	for i := range ops {
+		ops[i].Time = time.Duration(i) * time.Second
+	}
+	h, err := history.New(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Strict(h, Options{Workload: "broadcast", Nodes: []string{"n0", "n1", "n2"}, Settle: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "not-everywhere: 1 acknowledged value is missing from the final read of some node\n" +
+		"7 was acknowledged to process 0 (n0) at 1.000 s, and the final read of node n1 at 3.000 s lacks it, as do those of node n2\n"
+	if got := describeFindings(r.Errors); got != want {
+		t.Errorf("found\n%s\nexpected\n%s", got, want)
+	}
+}
+
 // TestStrictNeedsTheModel: what strict mode infers from a transaction that overwrote
 // what it read holds from read committed on, and not below: the store whose
 // transactions may write below what they have read is caught there.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
@@ -54,20 +55,34 @@ func (s *strict) set(add string) error {
 // notEverywhere reports acknowledged values that the final read of some node
 // lacks.
 func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op) {
-	var missing evidence
-	for _, node := range slices.Sorted(maps.Keys(reads)) {
+	nodes := slices.Sorted(maps.Keys(reads))
+	present := map[string]map[any]bool{}
+	for _, node := range nodes {
+		present[node] = map[any]bool{}
 		values, _ := sequence(reads[node].Value)
-		present := map[any]bool{}
 		for _, v := range values {
-			present[mapKey(v)] = true
+			present[node][mapKey(v)] = true
 		}
-		for _, add := range known {
-			if present[mapKey(add.Value)] {
-				continue
+	}
+	var missing evidence
+	for _, add := range known {
+		var lacking []string
+		var proof []*history.Op
+		for _, node := range nodes {
+			if !present[node][mapKey(add.Value)] {
+				lacking = append(lacking, node)
+				proof = append(proof, reads[node])
 			}
-			missing.add(fmt.Sprintf("%s was acknowledged to %s, and the final read of %s at %.3f s lacks it",
-				edn.Brief(add.Value, shown), s.names.op(add), node, reads[node].Time.Seconds()), add.Value, reads[node])
 		}
+		if len(lacking) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s was acknowledged to %s, and the final read of %s at %.3f s lacks it",
+			edn.Brief(add.Value, shown), s.names.op(add), lacking[0], proof[0].Time.Seconds())
+		if others := lacking[1:]; len(others) > 0 {
+			text += ", as do those of " + strings.Join(others, ", ")
+		}
+		missing.add(text, add.Value, proof...)
 	}
 	s.report("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing)
 }

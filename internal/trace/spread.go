@@ -182,7 +182,11 @@ func (s *spread) effort() []string {
 		way = append(way, id)
 	}
 	slices.Reverse(way)
-	out := []string{fmt.Sprintf("%d messages between servers carried %s, and %d of them told a node something new.", s.carried, s.text, s.news)}
+	messages := "1 message"
+	if s.carried != 1 {
+		messages = fmt.Sprintf("%d messages", s.carried)
+	}
+	out := []string{fmt.Sprintf("%s between servers carried %s, and %d of them told a node something new.", messages, s.text, s.news)}
 	if last != s.origin {
 		took := (s.arrived[last].at - s.known).Round(time.Millisecond)
 		out = append(out, fmt.Sprintf("The last node to get it was %s, after %v, by %s.", last, took, strings.Join(way, " → ")))
