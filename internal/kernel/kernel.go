@@ -90,10 +90,19 @@ func (k *Kernel) Step() bool {
 // Advance moves the clock to now and runs every event that is due, including
 // those that the events themselves schedule for no later than now.
 func (k *Kernel) Advance(now time.Duration) {
-	k.now = max(k.now, now)
-	for !k.stopped && len(k.queue) > 0 && k.queue[0].at <= k.now {
-		heap.Pop(&k.queue).(*Timer).run()
+	for k.RunDue(now) {
 	}
+}
+
+// RunDue moves the clock to now and runs the earliest event, if it is due. It reports
+// false when no event is due by now or the kernel was stopped.
+func (k *Kernel) RunDue(now time.Duration) bool {
+	k.now = max(k.now, now)
+	if k.stopped || len(k.queue) == 0 || k.queue[0].at > k.now {
+		return false
+	}
+	heap.Pop(&k.queue).(*Timer).run()
+	return true
 }
 
 // Stop ends the run after the current event. Err returns the first non-nil

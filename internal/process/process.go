@@ -190,9 +190,12 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 			}
 			batch[i] = arrival{}
 			e.progress(due, waiting)
+			if i%portion == portion-1 {
+				e.run(k, k.Now())
+			}
 		}
 		buf = batch
-		k.Advance(now)
+		e.run(k, now)
 		if k.Stopped() {
 			return k.Err()
 		}
@@ -219,11 +222,22 @@ func (e *Engine) Drive(ctx context.Context, k *kernel.Kernel) error {
 	}
 }
 
+// portion is after how many of the messages that have arrived the network delivers them,
+// which it does all at once: a few milliseconds of work, which nobody takes for a stall.
+const portion = 100
+
+// run runs the events that are due by now.
+func (e *Engine) run(k *kernel.Kernel, now time.Duration) {
+	for k.RunDue(now) {
+		e.progress(k.Next())
+	}
+}
+
 // progress returns the time of the run, given when the earliest event is due, if there is
-// one. If that is overdue by more than stallLimit, and the runner did nothing for so long, it has stalled: the time since
-// Drive was last known to make progress is taken out of the run's clock. A runner that
-// is late because a node floods it with messages has not stalled, or such a run would
-// never end.
+// one. If that is overdue by more than stallLimit, and the runner did nothing for so long,
+// it has stalled: the time since Drive was last known to make progress is taken out of the
+// run's clock. A runner that is late because a node floods it with messages has not
+// stalled, or such a run would never end.
 func (e *Engine) progress(due time.Duration, ok bool) time.Duration {
 	now := e.now()
 	if ok && now-max(due, e.alive) > stallLimit {

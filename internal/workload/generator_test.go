@@ -91,7 +91,7 @@ func TestNew(t *testing.T) {
 		want string
 	}{
 		{"echo", Options{Nodes: nodes, Concurrency: 1}, "<nil>"},
-		{"juggling", Options{Nodes: nodes, Concurrency: 1}, `unknown workload "juggling", expected one of [broadcast echo g-counter g-set kafka lin-kv pn-counter txn-list-append txn-rw-register unique-ids]`},
+		{"juggling", Options{Nodes: nodes, Concurrency: 1}, `unknown workload "juggling", expected one of broadcast, echo, g-counter, g-set, kafka, lin-kv, pn-counter, txn-list-append, txn-rw-register, unique-ids`},
 		{"echo", Options{Concurrency: 1}, "workload echo needs at least one node and one worker, found 0 and 1"},
 		{"echo", Options{Nodes: nodes}, "workload echo needs at least one node and one worker, found 1 and 0"},
 		{"lin-kv", Options{Nodes: nodes, Concurrency: 4}, "<nil>"},
