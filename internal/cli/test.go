@@ -187,7 +187,7 @@ func (a *app) writeFiles(dir string, judge func(*recorded.Run) (*recorded.Judged
 		return judged.WriteFiles()
 	}
 	if err := write(); err != nil {
-		a.err.printf("%s the run has no report: %v\n", a.err.warn("warning:"), err)
+		a.err.printf("%s the run has no report: %s\n", a.err.warn("warning:"), plain(err))
 		return ""
 	}
 	return filepath.Join(dir, recorded.ReportName)
