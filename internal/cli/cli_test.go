@@ -46,6 +46,9 @@ func TestEngines(t *testing.T) {
 // TestToolchains runs testdata/toolchains/*.txtar with each version of Go that native
 // simulation is kept working with, which is $VERSION there; $OLDEST is the oldest.
 func TestToolchains(t *testing.T) {
+	if os.Getenv("GLOMERS_LONG") == "" && os.Getenv(toolchaintest.Required) == "" {
+		t.Skip("takes some seconds for each version: make test-all")
+	}
 	if err := overlay.Supported(runtime.GOOS, runtime.GOARCH); err != nil {
 		t.Skip(err)
 	}

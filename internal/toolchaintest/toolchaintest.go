@@ -18,8 +18,8 @@ import (
 //go:embed versions.txt
 var versions string
 
-// required is the environment variable that makes a missing toolchain a failure.
-const required = "GLOMERS_TOOLCHAINS"
+// Required is the environment variable that makes a missing toolchain a failure.
+const Required = "GLOMERS_TOOLCHAINS"
 
 // Each runs a test for each version. The test is skipped where the go command would have
 // to fetch the toolchain first, or fails if GLOMERS_TOOLCHAINS is set. What it runs gets a
@@ -28,7 +28,7 @@ func Each(t *testing.T, test func(t *testing.T, version string)) {
 	for _, version := range Versions() {
 		t.Run(version, func(t *testing.T) {
 			err := missing(version)
-			if err != nil && os.Getenv(required) != "" {
+			if err != nil && os.Getenv(Required) != "" {
 				t.Fatal(err)
 			}
 			if err != nil {
