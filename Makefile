@@ -11,7 +11,7 @@ ARGS ?=
 
 SEEDS ?= 1000
 
-.PHONY: build list stages seeds determinism test test-all broken race mutants lint screenshots $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs report-speed
+.PHONY: build list stages seeds determinism test test-all broken race mutants lint screenshots $(STAGES:%=stage-%) $(STAGES:%=compare-%) docs report-speed engines
 
 build:
 	@test -x bin/glomers || echo "building bin/glomers: the first time, Go fetches the modules that it needs and compiles them"
@@ -61,6 +61,11 @@ $(STAGES:%=compare-%): compare-%: build
 # draws their pictures.
 docs:
 	go test ./internal/fresh -run TestOutput -update -timeout 60m
+
+# Runs every reference solution on each engine, compares, and rewrites the table in
+# docs/simulation.md: a quarter of an hour, on a machine that does nothing else.
+engines:
+	go test ./internal/stagetest -run 'TestEngines$$' -count 1 -timeout 60m -v -args -engines
 
 # Takes the screenshots of glomers serve and of the report anew; needs Chromium.
 screenshots:
