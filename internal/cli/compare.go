@@ -15,6 +15,7 @@ import (
 
 	"glomers/internal/compare"
 	picture "glomers/internal/report"
+	"glomers/internal/scratch"
 	"glomers/internal/spec"
 	"glomers/internal/verdict"
 	"glomers/stages"
@@ -274,12 +275,12 @@ func (m *measuring) run(ctx context.Context, d compare.Design, words []string, s
 
 // prepareQuietly builds a target without printing that it does.
 func (a *app) prepareQuietly(ctx context.Context, t target, h spec.Host) (*subject, error) {
-	scratch, err := os.MkdirTemp("", "glomers-")
+	build, remove, err := scratch.Dir()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(scratch)
-	return a.loadProgram(ctx, t, h, scratch)
+	defer remove()
+	return a.loadProgram(ctx, t, h, build)
 }
 
 // plotDesigns draws messages against latency, with the limits of the stage.

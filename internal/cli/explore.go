@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glomers/checkers"
+	"glomers/internal/scratch"
 	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/trial"
@@ -107,14 +107,14 @@ func (a *app) simulate(cmd *cobra.Command, f *testFlags, args []string) (*simula
 	if err := needSim(cmd, plan); err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp("", "glomers-")
+	build, remove, err := scratch.Dir()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(scratch)
+	defer remove()
 	a.nameEngine(t, f, plan[0].Engine)
 	s := &simulation{stage: stage, hard: f.Hard && !reshaped(cmd, "hard")}
-	if s.subject, err = a.prepare(cmd.Context(), t, plan[0].Host, scratch); err != nil {
+	if s.subject, err = a.prepare(cmd.Context(), t, plan[0].Host, build); err != nil {
 		return nil, err
 	}
 	for _, test := range plan {

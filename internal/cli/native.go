@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"glomers/internal/cache"
+	"glomers/internal/scratch"
 	"glomers/internal/sim/native"
 	"glomers/internal/sim/native/selftest"
 	"glomers/internal/solution"
@@ -105,11 +106,11 @@ func (a *app) selfTest(ctx context.Context, toolchain *solution.NativeToolchain,
 		return text, nil
 	}
 	a.err.printf("preparing native simulation: Go compiles its standard library, once for each of its versions\n")
-	source, err := os.MkdirTemp("", "glomers-selftest-")
+	source, remove, err := scratch.Dir()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(source)
+	defer remove()
 	if err := selftest.Write(source); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"glomers/internal/recorded"
 	"glomers/internal/runner"
+	"glomers/internal/scratch"
 	"glomers/internal/sim"
 	"glomers/internal/store"
 	"glomers/internal/trace"
@@ -104,22 +105,22 @@ func (a *app) replay() *cobra.Command {
 // goroutines gave way in it, it returns what they did, by node.
 func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) (map[string][]trace.Step, error) {
 	t := *r.Test
-	scratch, err := os.MkdirTemp("", "glomers-")
+	temp, remove, err := scratch.Dir()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(scratch)
+	defer remove()
 	solution := target{dir: t.Solution}
 	if strings.HasSuffix(t.Solution, ".wasm") {
 		solution = target{wasm: t.Solution}
 	}
-	s, err := a.prepare(ctx, solution, t.Host, scratch)
+	s, err := a.prepare(ctx, solution, t.Host, temp)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	s.trace = t.Yields > 0
-	run, err := store.Create(scratch, &t)
+	run, err := store.Create(temp, &t)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"glomers/internal/recorded"
 	"glomers/internal/runner"
+	"glomers/internal/scratch"
 	"glomers/internal/spec"
 	"glomers/internal/store"
 	"glomers/internal/verdict"
@@ -92,11 +92,11 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		a.err.printf("%s --leave-db-running has no effect: nodes cannot outlive their stdin\n", a.err.warn("note:"))
 	}
 
-	build, err := os.MkdirTemp("", "glomers-")
+	build, remove, err := scratch.Dir()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(build)
+	defer remove()
 	a.nameEngine(t, f, plan[0].Engine)
 	subject, err := a.prepare(cmd.Context(), t, plan[0].Host, build)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"glomers/internal/cache"
+	"glomers/internal/scratch"
 )
 
 // A BuildError is a Go package that does not compile. Output is the compiler's.
@@ -149,12 +150,12 @@ func BuildWasm(ctx context.Context, dir string, kept *cache.Cache) (string, erro
 	if tagged == nil {
 		return module, nil
 	}
-	scratch, err := os.MkdirTemp("", "glomers-")
+	ordinary, remove, err := scratch.Dir()
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(scratch)
-	if _, err := Build(ctx, dir, scratch, nil); err != nil {
+	defer remove()
+	if _, err := Build(ctx, dir, ordinary, nil); err != nil {
 		return "", err // it does not build for this system either
 	}
 	return "", &TargetError{dir, "wasip1, the system of simulated nodes", failed.Output}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"glomers/internal/scratch"
 )
 
 // LibraryVersion is the version of Maelstrom's Go library that solutions use. The
@@ -63,16 +65,20 @@ func buildPlace(ctx context.Context, path string) (in string, names, env []strin
 	if names, err = sourceFiles(path); err != nil {
 		return "", nil, nil, nil, err
 	}
-	module, err := os.MkdirTemp("", "glomers-module-")
+	module, remove, err := scratch.Dir()
 	if err != nil {
 		return "", nil, nil, nil, err
 	}
-	done = func() { os.RemoveAll(module) }
+	done = func() { remove() } // what cannot be removed now is removed by a later run
 	err = errors.Join(
 		os.WriteFile(filepath.Join(module, "go.mod"), []byte(GoMod(languageVersion(ctx, dir))), 0o666),
 		os.WriteFile(filepath.Join(module, "go.sum"), []byte(GoSum), 0o666),
 	)
-	return module, names, []string{"GOWORK=off", "GO111MODULE=on"}, done, err
+	if err != nil {
+		done()
+		return "", nil, nil, nil, err
+	}
+	return module, names, []string{"GOWORK=off", "GO111MODULE=on"}, done, nil
 }
 
 // sourceFiles returns the absolute paths of a single file, or of those of a package

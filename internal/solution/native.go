@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"glomers/internal/cache"
+	"glomers/internal/scratch"
 	stdlib "glomers/internal/sim/native/overlay"
 )
 
@@ -175,12 +176,12 @@ func (t *NativeToolchain) BuildTo(ctx context.Context, dir, bin string, race boo
 	if !errors.As(err, &failed) {
 		return err
 	}
-	scratch, err := os.MkdirTemp("", "glomers-")
+	out, remove, err := scratch.Dir()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
-	if _, err := Build(ctx, dir, scratch, nil); err != nil {
+	defer remove()
+	if _, err := Build(ctx, dir, out, nil); err != nil {
 		return err // it does not build as an ordinary executable either
 	}
 	return &TargetError{dir, "native simulation, which has no cgo", failed.Output}

@@ -27,22 +27,22 @@ import (
 	"glomers/internal/solution"
 )
 
-// scratch is where programs are built for the tests of this package.
-var scratch string
+// built is where programs are built for the tests of this package.
+var built string
 
 func TestMain(m *testing.M) {
 	var err error
-	if scratch, err = os.MkdirTemp("", "glomers-native-"); err != nil {
+	if built, err = os.MkdirTemp("", "glomers-native-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	os.RemoveAll(scratch)
+	os.RemoveAll(built)
 	os.Exit(code)
 }
 
 func buildNative(pkg string, race bool) (string, error) {
-	kept, err := cache.Open(scratch)
+	kept, err := cache.Open(built)
 	if err != nil {
 		return "", err
 	}
@@ -320,36 +320,6 @@ func TestProgramStays(t *testing.T) {
 		l := boot(t, p, nil, context.Background(), "echo", nil)
 		if _, err := l.Resume(sim.Step{Input: []byte("hello\n")}); err != nil || !strings.Contains(l.stdout.String(), "hello") {
 			t.Errorf("it printed %q, %v", l.stdout.String(), err)
-		}
-	}
-}
-
-// TestSweep: what a host that was killed left behind is removed by the next one, and
-// what another one uses is not.
-func TestSweep(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	used, err := load(t, testNode()).Machine("n0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer used.Close()
-	inUse := used.(*machine).root
-	left, fresh := filepath.Join(dir, rootPrefix+"left"), filepath.Join(dir, rootPrefix+"fresh")
-	for _, root := range []string{left, fresh} {
-		if err := os.MkdirAll(filepath.Join(root, "tmp"), 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, root := range []string{left, inUse} {
-		if err := os.Chtimes(root, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	load(t, testNode())
-	for root, want := range map[string]bool{left: false, fresh: true, inUse: true} {
-		if _, err := os.Stat(root); (err == nil) != want {
-			t.Errorf("%s is there: %v, expected %v", root, err == nil, want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"glomers/internal/scratch"
 	"glomers/internal/sim"
 )
 
@@ -63,7 +64,6 @@ func Load(path string, o Options) (*Program, error) {
 	if o.CPUPerStep == 0 {
 		o.CPUPerStep = DefaultCPUPerStep
 	}
-	sweep(os.TempDir())
 	file, err := openHigh(path)
 	if err != nil {
 		return nil, err
@@ -131,62 +131,26 @@ func (p *Program) Close(context.Context) error {
 // machine is the machine of a node: the program, and a directory.
 type machine struct {
 	program *Program
-	root    string
-	lock    *os.File // locks root while it is in use
-}
-
-// rootPrefix is how the names of the nodes' directories begin.
-const rootPrefix = "glomers-node-"
-
-// sweep removes the directories that nodes of a killed host left behind: those that
-// nobody has locked. A directory younger than a minute is spared, because its host may
-// not have locked it yet.
-func sweep(dir string) {
-	roots, err := filepath.Glob(filepath.Join(dir, rootPrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, root := range roots {
-		if info, err := os.Stat(root); err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {
-			continue
-		}
-		if lock, err := lockDir(root); err == nil {
-			removeTree(root)
-			lock.Close()
-		}
-	}
-}
-
-// lockDir locks a directory until the file that it returns is closed.
-func lockDir(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return f, nil
+	root    string       // the directory of the system that is the root of the node's files
+	remove  func() error // removes it
 }
 
 // Machine returns a machine with an empty disk.
 func (p *Program) Machine(string) (sim.Machine, error) {
-	root, err := os.MkdirTemp("", rootPrefix)
+	root, remove, err := scratch.Dir()
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(root)
+	m := &machine{program: p, root: root, remove: remove}
+	// The node finds its files below this path, in which symbolic links would lead out of
+	// what it takes for its root.
+	if m.root, err = filepath.EvalSymlinks(root); err == nil {
+		err = os.Mkdir(filepath.Join(m.root, "tmp"), 0o777)
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, remove())
 	}
-	if root, err = filepath.EvalSymlinks(root); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o777); err != nil {
-		return nil, err
-	}
-	return &machine{p, root, lock}, nil
+	return m, nil
 }
 
 // entryCost is what a file or directory takes besides its content and its name.
@@ -241,24 +205,8 @@ func (m *machine) yieldFile(path string, yield func(string, io.Reader) bool) boo
 
 // Close frees the disk.
 func (m *machine) Close() error {
-	defer m.lock.Close()
-	if err := removeTree(m.root); err != nil {
+	if err := m.remove(); err != nil {
 		return fmt.Errorf("remove the files of a node: %w", err)
 	}
 	return nil
-}
-
-// removeTree removes a directory, even if a node took away its own permissions in it.
-func removeTree(root string) error {
-	err := os.RemoveAll(root)
-	if errors.Is(err, fs.ErrPermission) {
-		filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
-			if entry != nil && entry.IsDir() {
-				os.Chmod(path, 0o700)
-			}
-			return nil
-		})
-		err = os.RemoveAll(root)
-	}
-	return err
 }
