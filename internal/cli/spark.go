@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -89,36 +88,25 @@ func courseOf(h *history.History, slices int) *course {
 	for i := range c.slowest {
 		c.slowest[i] = -1
 	}
-	var inForce []string
-	since := 0 // the slice in which the first of those in force began
-	mark := func(to int) {
-		for ; since <= to; since++ {
-			c.faulty[since] = true
+	for _, f := range h.Faults() {
+		c.disturbs = true
+		to := end
+		if f.Stop != nil {
+			to = f.Stop.Time
+		}
+		for i := f.Starts[0].Time / c.slice; i <= to/c.slice; i++ {
+			c.faulty[i] = true
 		}
 	}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		at := int(op.Time / c.slice)
-		if !op.Client() {
-			before := len(inForce)
-			inForce = withFault(inForce, op.F)
-			switch {
-			case before == 0 && len(inForce) > 0:
-				since, c.disturbs = at, true
-			case before > 0 && len(inForce) == 0:
-				mark(at)
-			}
-			continue
-		}
 		begin := h.Invocation(op)
 		if op.Type != history.OK || begin == nil {
 			continue
 		}
+		at := int(op.Time / c.slice)
 		ms := max((op.Time-begin.Time).Seconds()*1000, 0)
 		c.slowest[at] = max(c.slowest[at], ms)
-	}
-	if len(inForce) > 0 {
-		mark(slices - 1)
 	}
 	for _, v := range c.slowest {
 		if v >= 0 {
@@ -129,19 +117,6 @@ func courseOf(h *history.History, slices int) *course {
 		return nil
 	}
 	return c
-}
-
-// withFault returns the faults in force after an operation of the nemesis.
-func withFault(inForce []string, f string) []string {
-	verb, fault, _ := strings.Cut(f, "-")
-	at := slices.Index(inForce, fault)
-	switch {
-	case verb == "start" && at < 0:
-		return append(inForce, fault)
-	case verb == "stop" && at >= 0:
-		return slices.Delete(inForce, at, at+1)
-	}
-	return inForce
 }
 
 // courseRows returns the rows that draw the course of a run; none on a terminal that

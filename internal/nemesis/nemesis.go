@@ -119,8 +119,8 @@ func (n *Nemesis) HealNodes() {
 
 func (n *Nemesis) start(s *schedule) {
 	chosen, done := s.fault.start(&s.injector)
-	n.record("start-"+s.fault.Name, chosen)
-	n.record("start-"+s.fault.Name, done)
+	n.record(history.StartFault(s.fault.Name), chosen)
+	n.record(history.StartFault(s.fault.Name), done)
 	s.next = n.kernel.After(n.delay(s), func() {
 		n.stop(s)
 		s.next = n.kernel.After(max(n.delay(s), s.fault.rest), func() { n.start(s) })
@@ -128,8 +128,8 @@ func (n *Nemesis) start(s *schedule) {
 }
 
 func (n *Nemesis) stop(s *schedule) {
-	n.record("stop-"+s.fault.Name, nil)
-	n.record("stop-"+s.fault.Name, s.fault.stop(&s.injector))
+	n.record(history.StopFault(s.fault.Name), nil)
+	n.record(history.StopFault(s.fault.Name), s.fault.stop(&s.injector))
 }
 
 // delay draws the time until the next operation of a fault, as Jepsen's stagger

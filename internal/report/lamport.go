@@ -71,21 +71,12 @@ type fault struct {
 
 // AddHistory takes the operations of the nemesis, which become shaded bands.
 func (d *Diagram) AddHistory(h *history.History) {
-	open := map[string]int{}
-	for i := range h.Ops {
-		op := &h.Ops[i]
-		verb, name, ok := strings.Cut(op.F, "-")
-		if op.Client() || !ok {
-			continue
+	for _, f := range h.Faults() {
+		to := time.Duration(math.MaxInt64)
+		if f.Stop != nil {
+			to = f.Stop.Time
 		}
-		switch at, running := open[name]; {
-		case verb == "start" && !running && op.Value != nil:
-			open[name] = len(d.faults)
-			d.faults = append(d.faults, fault{op.Time, math.MaxInt64, name})
-		case verb == "stop" && running:
-			d.faults[at].to = op.Time
-			delete(open, name)
-		}
+		d.faults = append(d.faults, fault{f.Starts[0].Time, to, f.Name})
 	}
 }
 

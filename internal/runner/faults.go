@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"strings"
 	"time"
 
 	"glomers/checkers/history"
@@ -111,8 +110,8 @@ func (t *test) stalled(d time.Duration) {
 type faults []string
 
 func (f *faults) observe(op string) {
-	verb, fault, ok := strings.Cut(op, "-")
-	if !ok {
+	fault, begins := history.FaultOf(op)
+	if fault == "" {
 		return
 	}
 	kept := faults{}
@@ -121,7 +120,7 @@ func (f *faults) observe(op string) {
 			kept = append(kept, known)
 		}
 	}
-	if verb == "start" {
+	if begins {
 		kept = append(kept, fault)
 	}
 	*f = kept

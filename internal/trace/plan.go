@@ -127,18 +127,19 @@ func (t *Trace) belongs(op *history.Op) bool {
 	return t.names.mentions(op.Value) > 0
 }
 
-// faults reports whether an operation of the nemesis began what was still in force when
-// the window opens, and is therefore part of the story.
-func (t *Trace) faults(op *history.Op) bool {
-	if op.Time > t.window.from {
-		return false
-	}
-	for i := op.Index + 1; i < len(t.h.Ops) && t.h.Ops[i].Time <= t.window.from; i++ {
-		if next := &t.h.Ops[i]; !next.Client() && (next.F != op.F || next.Time > op.Time) {
-			return false
+// faults returns the operations of the nemesis that began what is still in force when the
+// window opens, and are therefore part of the story.
+func (t *Trace) faults() map[*history.Op]bool {
+	began := map[*history.Op]bool{}
+	for _, f := range t.h.Faults() {
+		if f.Starts[0].Time > t.window.from || f.Stop != nil && f.Stop.Time <= t.window.from {
+			continue
+		}
+		for _, op := range f.Starts {
+			began[op] = true
 		}
 	}
-	return op.F != "stop-partition" && op.Value != nil
+	return began
 }
 
 // counter is what reads of a counter may show.

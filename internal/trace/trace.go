@@ -190,12 +190,13 @@ func (t *Trace) concerns(m *journal.Message) bool {
 }
 
 func (t *Trace) addHistory() {
+	faults := t.faults()
 	for i := range t.h.Ops {
 		op := &t.h.Ops[i]
 		proof := t.proves(op)
 		l := line{at: op.Time, op: op, who: "nemesis", times: 1, until: op.Time}
 		switch {
-		case !op.Client() && !t.window.has(op.Time) && !t.faults(op):
+		case !op.Client() && !t.window.has(op.Time) && !faults[op]:
 			continue
 		case !op.Client() && t.repeatedByNext(op):
 			continue // its completion says more

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,34 +95,32 @@ func (o *operations) encode(c *columns) {
 	column(func(p *operation) int64 { return int64(p.answered) })
 }
 
-// faultsOf pairs the operations of the nemesis.
+// faultsOf returns the faults of the nemesis, and the times at which the runner itself
+// made no progress.
 func faultsOf(h *history.History) []Fault {
 	faults := []Fault{}
-	open := map[string]int{}
-	for i := range h.Ops {
-		op := &h.Ops[i]
-		verb, name, ok := strings.Cut(op.F, "-")
-		if op.Client() || !ok {
-			continue
-		}
-		at, running := open[name]
-		switch {
-		case op.F == history.RunnerStall:
-			faults = append(faults, Fault{Name: op.F, Text: edn.Brief(op.Value, mostValue) + " ms", From: ms(op.Time), To: ms(op.Time)})
-		case verb == "start" && !running && op.Value != nil:
-			open[name] = len(faults)
-			faults = append(faults, Fault{Name: name, Text: edn.Brief(op.Value, mostValue), From: ms(op.Time), To: -1})
-		case verb == "start" && running:
+	for _, f := range h.Faults() {
+		fault := Fault{Name: f.Name, From: ms(f.Starts[0].Time), To: -1}
+		var texts []string
+		for _, op := range f.Starts {
 			if cut := isolated(op.Value); cut != nil {
-				faults[at].Cut = cut
+				fault.Cut = cut
 			} else {
-				faults[at].Text += " " + edn.Brief(op.Value, mostValue)
+				texts = append(texts, edn.Brief(op.Value, mostValue))
 			}
-		case verb == "stop" && running:
-			faults[at].To = ms(op.Time)
-			delete(open, name)
+		}
+		fault.Text = strings.Join(texts, " ")
+		if f.Stop != nil {
+			fault.To = ms(f.Stop.Time)
+		}
+		faults = append(faults, fault)
+	}
+	for i := range h.Ops {
+		if op := &h.Ops[i]; !op.Client() && op.F == history.RunnerStall {
+			faults = append(faults, Fault{Name: op.F, Text: edn.Brief(op.Value, mostValue) + " ms", From: ms(op.Time), To: ms(op.Time)})
 		}
 	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.From, b.From) })
 	return faults
 }
 
