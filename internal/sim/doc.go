@@ -43,10 +43,10 @@
 //
 // Each limit is counted, never timed, so that a verdict does not depend on the
 // machine. Per node: [nodeio.MaxLine] bytes in a line on stdout,
-// [nodeio.MaxUnread] bytes of unread messages, and within one second of virtual
-// time the numbers of messages, bytes and wake-ups in limits.go. How much a
-// program may compute between two waits, and its memory, are for the guest to
-// limit, because only the guest can count them. The context given to
-// [Engine.Drive] ends a run between two events, and a guest ends on it while
-// the program computes.
+// [nodeio.MaxUnread] bytes of unread messages, the number of messages that wait for
+// CPU time, and within one second of virtual time the numbers of messages, bytes
+// and wake-ups in limits.go. How much a program may compute between two waits, and
+// its memory, are for the guest to limit, because only the guest can count them.
+// The context given to [Engine.Drive] ends a run between two events, and a guest
+// ends on it while the program computes.
 package sim

@@ -16,6 +16,15 @@ const (
 	maxWakeups  = 100_000  // by timers
 )
 
+// maxWaiting is how many messages may wait for a node. At the default CPU cost that is two
+// and a half seconds of work: what a pause or a partition leaves behind is less, and
+// a node that is farther behind gets messages faster than it can handle them.
+const maxWaiting = 50_000
+
+func errOverrun() error {
+	return fmt.Errorf("cannot keep up: more than %d messages are waiting for it; look for a message that causes others whenever it arrives, even if it says nothing new, or one that is sent again too soon", maxWaiting)
+}
+
 // maxKept is how many bytes of a node's files are copied at the end of a run.
 const maxKept = 64 << 20
 

@@ -73,6 +73,10 @@ func (n *node) Deliver(m journal.Message) {
 		n.fail(nodeio.Unread(unread))
 		return
 	}
+	if len(n.inbox) > maxWaiting {
+		n.fail(errOverrun())
+		return
+	}
 	n.work()
 }
 

@@ -425,6 +425,23 @@ func TestUnreadInput(t *testing.T) {
 	}
 }
 
+// TestOverrun: a node may fall behind, but not without end.
+func TestOverrun(t *testing.T) {
+	drive := func(messages int) error {
+		c := newCluster(t, Constant(ms), func(g *scripted) {
+			g.step = func(s Step) (Wait, error) { return Wait{Deadline: Never, Input: true, Clock: s.Now}, nil }
+		})
+		for range messages {
+			c.deliver(0, "a")
+		}
+		return c.drive(ms / 2)
+	}
+	if err := drive(maxWaiting); err != nil {
+		t.Errorf("%d messages at once end the run: %v", maxWaiting, err)
+	}
+	fails(t, drive(maxWaiting+1), "cannot keep up: more than 50000 messages are waiting for it")
+}
+
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var steps []string
