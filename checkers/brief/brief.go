@@ -8,6 +8,7 @@ package brief
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -17,9 +18,6 @@ const ellipsis = "…"
 // Text returns s if it has at most max runes, otherwise its first max-1 runes
 // and an ellipsis. It looks at no more of s than it returns.
 func Text[T ~string | ~[]byte](s T, max int) string {
-	if len(s) <= max {
-		return string(s)
-	}
 	end, fits := prefix(s, max)
 	if fits {
 		return string(s)
@@ -71,10 +69,7 @@ func aroundStart[T ~string | ~[]byte](s T, at, length int) int {
 	for start > 0 && start < len(s) && !utf8.RuneStart(s[start]) {
 		start--
 	}
-	for range length / 2 {
-		if start == 0 {
-			break
-		}
+	for range length / 2 { // no further than to the first rune
 		_, size := utf8.DecodeLastRuneInString(string(s[start-min(start, utf8.UTFMax) : start]))
 		start -= size
 	}
@@ -112,14 +107,14 @@ func JSON[T ~string | ~[]byte](s T, max int) string {
 	if room < len(keys) {
 		return Text(s, max)
 	}
-	shares := share(values, room)
+	each := share(values, room)
 	out := []byte{'{'}
 	for i, key := range keys {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(append(out, key...), ':')
-		out = append(out, Text(values[i], shares[i])...)
+		out = append(out, Text(values[i], each)...)
 	}
 	return string(append(out, '}'))
 }
@@ -149,30 +144,19 @@ func members(text []byte) (keys, values [][]byte) {
 	return keys, values
 }
 
-// share divides room runes among the values: short ones get what they need, long
-// ones the same share of the rest.
-func share(values [][]byte, room int) []int {
-	shares := make([]int, len(values))
-	for open := len(values); open > 0; {
-		each, settled := room/open, false
-		for i, v := range values {
-			if shares[i] > 0 {
-				continue
-			}
-			if n := utf8.RuneCount(v[:min(len(v), utf8.UTFMax*(each+1))]); n <= each {
-				shares[i], settled = n, true
-				room -= n
-				open--
-			}
-		}
-		if !settled {
-			for i := range shares {
-				if shares[i] == 0 {
-					shares[i] = each
-				}
-			}
-			return shares
-		}
+// share returns the length to which each value must be shortened so that together
+// they have at most room runes. Short ones leave their room to the others.
+func share(values [][]byte, room int) int {
+	lengths := make([]int, len(values))
+	for i, v := range values {
+		lengths[i] = utf8.RuneCount(v)
 	}
-	return shares
+	slices.Sort(lengths)
+	for i, n := range lengths {
+		if each := room / (len(lengths) - i); n > each {
+			return each
+		}
+		room -= n
+	}
+	return lengths[len(lengths)-1]
 }

@@ -68,8 +68,51 @@ func TestJSONKeepsMembers(t *testing.T) {
 	if n := utf8.RuneCountInString(got); n > 120 {
 		t.Errorf("%d runes, want at most 120: %s", n, got)
 	}
-	if got := JSON("["+long+"]", 20); got != Text("["+long+"]", 20) {
-		t.Errorf("an array is shortened to %s", got)
+	for name, text := range map[string]string{
+		"an array":                   `["type", "` + long + `"]`,
+		"what is not JSON":           `{"type": "` + long,
+		"an object of many members":  `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`,
+		"a text that fits, with all": `{ "a": 1 }`,
+	} {
+		if got, want := JSON(text, 20), Text(text, 20); got != want {
+			t.Errorf("%s is shortened to %s, want %s", name, got, want)
+		}
+	}
+	for _, test := range []struct {
+		text string
+		max  int
+		want string
+	}{
+		{`{"a": 1,` + strings.Repeat(" ", 50) + `"b": 2}`, 20, `{"a":1,"b":2}`},
+		{`{"a": "` + strings.Repeat("😀", 30) + `", "b": 1}`, 18, `{"a":"😀😀😀…,"b":1}`},
+		{`{"a":[` + long + `],"b":1,"c":[` + long + `]}`, 28, `{"a":[7,7…,"b":1,"c":[7,7…}`},
+	} {
+		if got := JSON(test.text, test.max); got != test.want {
+			t.Errorf("%.50s… is shortened to %s, want %s", test.text, got, test.want)
+		}
+	}
+}
+
+// TestAround: the ends of a text are marked only where something was left out, and a
+// text that is not UTF-8 is shortened like any other.
+func TestAround(t *testing.T) {
+	for _, test := range []struct {
+		text          string
+		at            int
+		plain, quoted string
+	}{
+		{"abcdefghijkl", 2, "abcdefg…", `"abcdefg"…`},
+		{"abcdefghijkl", 4, "abcdefg…", `"abcdefg"…`},
+		{"abcdefghijkl", 6, "…cdefgh…", `…"cdefgh"…`},
+		{"abcdefghijkl", 12, "…ijkl", `…"ijkl"`},
+		{"\x80\x80abc", 1, "\x80\x80abc", `"\x80\x80abc"`},
+	} {
+		if got := Around(test.text, test.at, 8); got != test.plain {
+			t.Errorf("around byte %d of %q: %q, want %q", test.at, test.text, got, test.plain)
+		}
+		if got := QuoteAround(test.text, test.at, 8); got != test.quoted {
+			t.Errorf("around byte %d of %q: %s, want %s", test.at, test.text, got, test.quoted)
+		}
 	}
 }
 

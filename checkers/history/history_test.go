@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -59,6 +61,12 @@ func TestText(t *testing.T) {
 	if got, want := ops[0].Text(), ":nemesis\t:info\t:start-partition\t:one"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	if got, want := ops[0].String(), "0.098s nemesis info start-partition :one"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := ops[4].String(), "0.150s process 0 fail read nil"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestPairing(t *testing.T) {
@@ -87,6 +95,28 @@ func TestPairing(t *testing.T) {
 			t.Errorf("%s gives %v, want %s", text, err, want)
 		}
 	}
+	ops, err = Read(strings.NewReader("{:type :info, :process :nemesis, :f :x}\n {:type :ok, :process 1, :f :read}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(ops); err == nil || !strings.HasPrefix(err.Error(), "2:2: operation 1 (") {
+		t.Errorf("the error is %v, expected it to begin with the place of the operation", err)
+	}
+}
+
+// TestStrictOnly: the official checks leave out what strict mode adds to a test, and
+// nothing else.
+func TestStrictOnly(t *testing.T) {
+	for want, ops := range map[bool][]Op{
+		true:  {{F: CommittedOffsets}, {F: "txn", Final: true}},
+		false: {{F: "txn"}, {F: "read", Final: true}, {F: "poll"}},
+	} {
+		for _, op := range ops {
+			if op.StrictOnly() != want {
+				t.Errorf("%s (final: %v) is of strict mode only: %v, want %v", op.F, op.Final, !want, want)
+			}
+		}
+	}
 }
 
 func TestReadErrors(t *testing.T) {
@@ -111,11 +141,14 @@ func TestReadErrors(t *testing.T) {
 		`{"type": "ok", "process": 0, "f": "x", "value": [1, 2,, 3]}`:           "1:55: found ',' where JSON does not allow it",
 		`[{"type": "ok", "process": 0, "f": "x"}]`:                              "1:1: expected a line with one object",
 		"\x1f\x8bgarbage":       "1:1: damaged gzip header",
-		compressed(sample)[:60]: "the compressed text ends too early",
+		compressed(sample)[:60]: "1:5: the compressed text ends too early",
 		"\x28\xb5\x2f\xfd....":  "1:1: the history is compressed with zstd",
+		"{":                     "1:2: the text ends where '}' was expected",
+		`{"a`:                   "1:4: the text ends where",
+		"{:type :ok, :process 4294967296, :f :x}": "1:1: :process is 4294967296, expected a number from 0 or :nemesis",
 	} {
 		_, err := Read(strings.NewReader(text))
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q gives %v, want %s", text, err, want)
 			continue
 		}
@@ -149,6 +182,32 @@ func TestErrorsInFile(t *testing.T) {
 			t.Errorf("%q gives %v, want FILE%s", text, err, want)
 		}
 	}
+	dir := t.TempDir()
+	for name, err := range map[string]error{
+		filepath.Join(dir, "missing.edn"): errors.New("no such file or directory"),
+		dir:                               errors.New("is a directory"),
+	} {
+		if _, got := ReadFile(name); got == nil || !strings.HasSuffix(got.Error(), " "+name+": "+err.Error()) {
+			t.Errorf("%s gives %v, want %v", name, got, err)
+		}
+	}
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("it is empty"), "h.edn: it is empty"},
+		{&PairingError{Op{Index: 4, F: "read"}, "it does not fit"}, "h.edn: operation 4 (0.000s process 0 invoke read nil): it does not fit"},
+		{&fs.PathError{Op: "open", Path: "other.edn", Err: fs.ErrNotExist}, "h.edn: open other.edn: file does not exist"},
+		{&PlaceError{3, 7, io.ErrUnexpectedEOF}, "h.edn:3:7: unexpected EOF"},
+	} {
+		got := InFile("h.edn", test.err)
+		if got.Error() != test.want || !errors.Is(got, test.err) {
+			t.Errorf("%v is reported as %v, want %s", test.err, got, test.want)
+		}
+	}
+	if err := error(&PlaceError{1, 1, gzip.ErrHeader}); !errors.Is(err, gzip.ErrHeader) {
+		t.Errorf("%v hides its cause", err)
+	}
 	op := Op{Index: 4, Line: 5, Column: 1}
 	err := InFile("h.edn", fmt.Errorf("check broadcast: %w", &PairingError{op, "it does not fit"}))
 	if want := "h.edn:5:1: check broadcast: operation 4 ("; !strings.HasPrefix(err.Error(), want) {
@@ -168,17 +227,28 @@ func TestLimits(t *testing.T) {
 		"operations":   {strings.Repeat(one, 101), "101:1: more than 100 operations, the limit"},
 		"memory":       {strings.Repeat("{:type :ok, :process 0, :f :x, :value ["+strings.Repeat("[[]]", 2000)+"]}\n", 90), "of memory, the limit"},
 		"memory, JSON": {strings.Repeat(`{"type": "ok", "process": 0, "f": "x", "value": [`+strings.Repeat("[[]],", 2000)+"0]}\n", 90), "of memory, the limit"},
-		"text":         {compressed(one + strings.Repeat(" ", 2<<20)), "2:1048530: the text is longer than 1 MiB, the limit"},
-		"a JSON line":  {`{"type": ` + strings.Repeat(" ", MaxLine+1), "1:1: a line longer than 16 MiB, the limit"},
+		"text":         {compressed(one + strings.Repeat(" ", 2<<20)), "the text is longer than 1 MiB, the limit"},
+		"errors, JSON": {strings.Repeat(`{"type": "ok", "process": 0, "f": "x", "error": [`+strings.Repeat("[[]],", 2000)+"0]}\n", 90), "of memory, the limit"},
+		"fields, JSON": {strings.Repeat(`{"type": "ok", "process": 0, "f": "x", "note": [`+strings.Repeat("[[]],", 2000)+"0]}\n", 90), "of memory, the limit"},
 	} {
-		reader := r
-		if name == "a JSON line" {
-			reader = Reader{}
-		}
-		_, err := reader.Read(strings.NewReader(test.text))
+		_, err := r.Read(strings.NewReader(test.text))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
+	}
+	long := `{"type": ` + strings.Repeat(" ", MaxLine+1)
+	if _, err := Read(strings.NewReader(long)); err == nil || err.Error() != "1:1: a line longer than 16 MiB, the limit" {
+		t.Errorf("a JSON line of more than 16 MiB: %v", err)
+	}
+	small := Reader{Limits: Limits{Memory: 1500, Text: 1500}}
+	if _, err := small.Read(strings.NewReader(strings.Repeat("{:type :ok, :process 0, :f :x}\n", 20))); err == nil || !strings.HasSuffix(err.Error(), "operations take more than 1500 bytes of memory, the limit") {
+		t.Errorf("operations without values take no memory: %v", err)
+	}
+	if _, err := small.Read(strings.NewReader(one + strings.Repeat(" ", 1500-len(one)))); err != nil {
+		t.Errorf("a text of just the limit: %v", err)
+	}
+	if _, err := small.Read(strings.NewReader(one + strings.Repeat(" ", 1501-len(one)))); err == nil || !strings.HasSuffix(err.Error(), "the text is longer than 1500 bytes, the limit") {
+		t.Errorf("a text of one byte more than the limit: %v", err)
 	}
 	if _, err := r.Read(strings.NewReader(strings.Repeat(one, 100))); err != nil {
 		t.Errorf("what is within the limits gives %v", err)
@@ -199,8 +269,34 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := all[len(all)-1]
-	if want := (Progress{20_000, int64(len(text)), int64(len(text))}); len(all) < 2 || last != want {
-		t.Errorf("%d reports, the last is %+v, want %+v", len(all), last, want)
+	if want := (Progress{20_000, int64(len(text)), int64(len(text))}); len(all) != 2 || last != want {
+		t.Errorf("%d reports of %d bytes, the last is %+v, want one for each 4 MiB and %+v", len(all), len(text), last, want)
+	}
+}
+
+// TestClosedFile: a file that cannot be read is an error.
+func TestClosedFile(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if _, err := Read(f); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("reading a closed file gives %v", err)
+	}
+}
+
+// TestDecompressors: a Reader takes further kinds of compression.
+func TestDecompressors(t *testing.T) {
+	const magic = "\x28\xb5\x2f\xfd"
+	r := Reader{Decompressors: []Decompressor{{Name: "zstd", Magic: []byte(magic), Open: func(r io.Reader) (io.ReadCloser, error) {
+		_, err := io.CopyN(io.Discard, r, 4)
+		return io.NopCloser(r), err
+	}}}}
+	for name, text := range map[string]string{"plain": sample, "gzip": compressed(sample), "of the caller's": magic + sample} {
+		if ops, err := r.Read(strings.NewReader(text)); err != nil || len(ops) != 5 {
+			t.Errorf("%s: %d operations, %v", name, len(ops), err)
+		}
 	}
 }
 
@@ -224,13 +320,44 @@ func TestReadKeepsWhatCameBefore(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
-	ops, err := Read(strings.NewReader(`{"type": "ok", "process": 3, "f": "txn", "value": [["r", 1, null], ["w", 2, 3]], "time": 17}`))
+// TestForms: an operation may be written in several ways, as EDN and as JSON. What EDN
+// has keywords for is a string in JSON.
+func TestForms(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	for _, test := range []struct{ text, want string }{
+		{`{"type": "ok", "process": 3, "f": "txn", "value": [["r", 1, null], ["w", 2, 3]], "time": 17}`, "{:index 0, :time 17, :type :ok, :process 3, :f :txn, :value [[:r 1 nil] [:w 2 3]]}"},
+		{`{"type": "ok", "process": 3, "f": "send", "value": [["send", "8", [0, 5]]]}`, `{:index 0, :time 0, :type :ok, :process 3, :f :send, :value [[:send "8" [0 5]]]}`},
+		{`{"type": "info", "process": 3, "f": "poll", "value": [["poll", {"8": [[0, 5]]}]], "error": [["r", 1]]}`, `{:index 0, :time 0, :type :info, :process 3, :f :poll, :value [[:poll {"8" [[0 5]]}]], :error [["r" 1]]}`},
+		{`{"type": "info", "process": "nemesis", "f": "start-kill", "value": "n1"}`, `{:index 0, :time 0, :type :info, :process :nemesis, :f :start-kill, :value "n1"}`},
+		{`{"type": "ok", "process": 3, "f": "read", "value": [["r", 1]]}`, `{:index 0, :time 0, :type :ok, :process 3, :f :read, :value [["r" 1]]}`},
+		{`{"type": "ok", "process": 3, "f": "txn", "value": [[], 3, ["", 1], [4]]}`, `{:index 0, :time 0, :type :ok, :process 3, :f :txn, :value [[] 3 ["" 1] [4]]}`},
+		{`{"": 1, "poll ms": 2, "poll-ms": 3, "type": "ok", "process": 3, "f": "read"}`, `{:index 0, :time 0, :type :ok, :process 3, :f :read, :value nil, "" 1, "poll ms" 2, :poll-ms 3}`},
+		{"\n\r\n " + `{"type": "ok", "process": 3, "f": "read"}` + "\n\n", "{:index 0, :time 0, :type :ok, :process 3, :f :read, :value nil}"},
+		{`{"type": "ok", "process": 3, "f": "read", "value": "` + long + `"}`, `{:index 0, :time 0, :type :ok, :process 3, :f :read, :value "` + long + `"}`},
+		{`{:type :ok, :process 3, :f "read", :final? nil}`, "{:index 0, :time 0, :type :ok, :process 3, :f :read, :value nil}"},
+		{`{:type :ok, :process 2147483648, :f :read, :final? true, :index 9}`, "{:index 0, :time 0, :type :ok, :process 2147483648, :f :read, :value nil, :final? true}"},
+		{`{"note" ":1", :type :ok, :process 3, :f :read}`, `{:index 0, :time 0, :type :ok, :process 3, :f :read, :value nil, "note" ":1"}`},
+		{`{:note ":1", :type :ok, :process 3, :f :read}`, `{:index 0, :time 0, :type :ok, :process 3, :f :read, :value nil, :note ":1"}`},
+	} {
+		ops, err := Read(strings.NewReader(test.text))
+		if err != nil || len(ops) != 1 {
+			t.Errorf("%.200s gives %d operations, %v", test.text, len(ops), err)
+			continue
+		}
+		if got := edn.String(ops[0].MarshalEDN()); got != test.want {
+			t.Errorf("%.200s is read as\n%.300s, want\n%.300s", test.text, got, test.want)
+		}
+	}
+}
+
+// TestPlaceInJSON: an error about the value of an operation names its line and column.
+func TestPlaceInJSON(t *testing.T) {
+	ops, err := Read(strings.NewReader("\n  " + `{"type": "ok", "process": 3, "f": "read"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := edn.String(ops[0].MarshalEDN()), "{:index 0, :time 17, :type :ok, :process 3, :f :txn, :value [[:r 1 nil] [:w 2 3]]}"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	if line, column := ops[0].Position(); line != 2 || column != 3 {
+		t.Errorf("the operation is at %d:%d, want 2:3", line, column)
 	}
 }
 

@@ -99,10 +99,7 @@ func (r *Reader) read(file io.Reader, size int64) ([]Op, error) {
 	s := &session{limits: r.Limits.orDefault(), report: r.Progress, file: countingReader{r: file}, size: size}
 	br := bufio.NewReaderSize(&s.file, 64<<10)
 	s.text = br
-	magic, err := br.Peek(4)
-	if len(magic) == 0 && err != io.EOF {
-		return nil, err
-	}
+	magic, _ := br.Peek(4) // fewer for a short text; an error comes again
 	for _, d := range append([]Decompressor{gzipDecompressor}, r.Decompressors...) {
 		if !bytes.HasPrefix(magic, d.Magic) {
 			continue
@@ -119,11 +116,11 @@ func (r *Reader) read(file io.Reader, size int64) ([]Op, error) {
 		return nil, &PlaceError{1, 1, errors.New("the history is compressed with zstd, for which the reader has no decompressor: give it that of package zstd, or decompress the file")}
 	}
 	text := bufio.NewReaderSize(s, 256<<10)
+	read := s.readEDN
 	if isJSON(text) {
-		err = s.readJSON(text)
-	} else {
-		err = s.readEDN(text)
+		read = s.readJSON
 	}
+	err := read(text)
 	s.progress()
 	return s.ops, err
 }
@@ -174,11 +171,11 @@ const reportEvery = 4 << 20
 
 // Read reads decompressed text up to the limit.
 func (s *session) Read(p []byte) (int, error) {
-	if s.read >= s.limits.Text {
+	n, err := s.text.Read(p)
+	if s.read += int64(n); s.read > s.limits.Text {
 		return 0, fmt.Errorf("the text is longer than %s, the limit", byteSize(s.limits.Text))
 	}
-	n, err := s.text.Read(p[:min(int64(len(p)), s.limits.Text-s.read)])
-	if s.read += int64(n); s.read-s.reported >= reportEvery {
+	if s.read-s.reported >= reportEvery {
 		s.progress()
 	}
 	return n, err
@@ -196,7 +193,7 @@ func byteSize(n int64) string {
 		shift int
 		name  string
 	}{{30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
-		if n >= 1<<unit.shift && n%(1<<unit.shift) == 0 {
+		if n%(1<<unit.shift) == 0 {
 			return fmt.Sprintf("%d %s", n>>unit.shift, unit.name)
 		}
 	}
@@ -255,7 +252,7 @@ func isJSON(br *bufio.Reader) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head[end+2:], " \t"), []byte(":"))
 }
 
-func (s *session) readEDN(r io.Reader) error {
+func (s *session) readEDN(r *bufio.Reader) error {
 	d := edn.NewDecoder(r)
 	inVector := d.EnterVector()
 	scratch := make(edn.Map, 0, 16)
@@ -263,12 +260,9 @@ func (s *session) readEDN(r io.Reader) error {
 		if inVector && d.LeaveVector() {
 			inVector = false
 		}
-		_, err := d.More()
+		_, _ = d.More() // to where the operation begins; an error comes again
 		line, column := d.Position()
-		var v any
-		if err == nil {
-			v, err = d.DecodeMap(scratch)
-		}
+		v, err := d.DecodeMap(scratch)
 		switch {
 		case err == io.EOF && inVector:
 			return &PlaceError{line, column, errors.New("the text ends inside the vector of operations")}
