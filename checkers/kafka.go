@@ -92,8 +92,9 @@ func seconds(d time.Duration) float64 { return float64(d) / 1e9 }
 //
 // Sound: each anomaly is a contradiction among the nodes' answers. Incomplete: it
 // misses messages that only some nodes have, commits that are forgotten, and
-// skips across an assign. The verdict is Unknown if nothing was sent and nothing
-// polled, and if messages were polled that nobody sent.
+// skips across an assign or across a poll that returned no message of the key. The
+// verdict is Unknown if nothing was sent and nothing polled, and if nothing is wrong but
+// that messages were polled which nobody sent.
 func Kafka(h *history.History, o Options) (*KafkaResult, error) {
 	k, err := newKafkaHistory(h, namesOf(o))
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/cockroachdb/datadriven"
+
 	"glomers/checkers/edn"
 )
 
@@ -45,4 +47,35 @@ func withoutErrors(v any) any {
 		}
 	}
 	return m
+}
+
+// TestWorstLag: a client lags behind by the time for which a message that it has not
+// polled has been known to exist when its poll begins. Each operation takes a
+// millisecond, and they follow one another.
+func TestWorstLag(t *testing.T) {
+	const sends = "0 send [[:send x 1]] [[:send x [0 1]]]\n0 send [[:send x 2]] [[:send x [1 2]]]\n" // they end at 1 and 3 ms
+	for history, want := range map[string]string{
+		"1 poll [[:poll]] [[:poll {x [[0 1]]}]]":                                                                                 "{:time 0.004, :process 1, :key x, :lag 0.001}",
+		"1 poll [[:poll]] [[:poll {x [[0 1] [1 2]]}]]":                                                                           "{:time 0.004, :process 1, :key x, :lag 0.0}",
+		"1 poll [[:poll]] [[:poll {x []}]]":                                                                                      "{:time 0.004, :process 1, :key x, :lag 0.003}",
+		"1 poll [[:poll]] [[:poll {}]]":                                                                                          "{:time 0.0, :lag 0.0}",
+		"1 assign [x]\n1 poll [[:poll]] [[:poll {}]]":                                                                            "{:time 0.006, :process 1, :key x, :lag 0.005}",
+		"1 subscribe [x]\n1 poll [[:poll]] [[:poll {}]]":                                                                         "{:time 0.0, :lag 0.0}",
+		"1 poll [[:poll]] [[:poll {x [[0 1] [1 2]]}]]\n1 assign [x]\n1 poll [[:poll]] [[:poll {}]]":                              "{:time 0.004, :process 1, :key x, :lag 0.0}",
+		"1 poll [[:poll]] [[:poll {x [[0 1] [1 2]]}]]\n1 assign [y]\n1 assign [x]\n1 poll [[:poll]] [[:poll {}]]":                "{:time 0.01, :process 1, :key x, :lag 0.009}",
+		"1 poll [[:poll]] [[:poll {x [[0 1] [1 2]]}]]\n1 poll [[:poll]] [[:poll {x [[0 1]]}]]":                                   "{:time 0.004, :process 1, :key x, :lag 0.0}",
+		"1 assign [x]\n1 subscribe [y]\n1 poll [[:poll]] [[:poll {}]]":                                                           "{:time 0.0, :lag 0.0}",
+		"1 assign [x]\n2 poll [[:poll]] [[:poll {}]]":                                                                            "{:time 0.0, :lag 0.0}",
+		"1 poll [[:poll]] [[:poll {x [[0 1]]}]]\n1 poll [[:poll]] info\n1 poll [[:poll]] [[:poll {}]]":                           "{:time 0.008, :process 1, :key x, :lag 0.005}",
+		"1 poll [[:poll]] [[:poll {x [[0 1]]}]]\n2 poll [[:poll]] [[:poll {x [[5 9]]}]]\n1 poll [[:poll]] [[:poll {x [[1 2]]}]]": "{:time 0.004, :process 1, :key x, :lag 0.001}",
+	} {
+		h := parseHistory(t, &datadriven.TestData{Input: sends + history})
+		r, err := Kafka(h, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := edn.String(r.Lag.MarshalEDN()); got != want {
+			t.Errorf("%s\nthe worst lag is %s, want %s", history, got, want)
+		}
+	}
 }

@@ -289,6 +289,8 @@ func (k *kafkaHistory) betweenPolls(found kafkaAnomalies) {
 			for _, p := range o.polls {
 				if n := len(p.pairs); n > 0 {
 					position[p.log] = lastMessage{o, p.pairs[n-1].msg}
+				} else { // as in Jepsen: the next poll is compared with this one, which has no message
+					delete(position, p.log)
 				}
 			}
 		}

@@ -71,6 +71,10 @@ func (k *kafkaHistory) worstRealtimeLag() Lag {
 			c = &client{positions: map[any]*position{}}
 			clients[op.Process] = c
 		}
+		if op.F == "subscribe" { // to topics: which keys it will poll is not known
+			delete(clients, op.Process)
+			continue
+		}
 		if op.F == "assign" {
 			keys, _ := sequence(op.Value)
 			next := &client{positions: map[any]*position{}}

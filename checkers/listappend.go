@@ -15,8 +15,9 @@ import (
 // all appends before it, so that nearly all dependencies are known.
 //
 // Sound: every anomaly proves that the history is not what the models promise.
-// Incomplete: it misses dependencies among appends that nobody ever read. Elements
-// that nobody appended make the verdict Unknown, as in Elle.
+// Incomplete: it misses dependencies among appends that nobody ever read, and what reads
+// show of a key with a single append besides that. Elements that nobody appended make
+// the verdict Unknown, as in Elle, unless something else is wrong.
 func ListAppend(h *history.History, o Options) (*TxnResult, error) {
 	models, err := modelsOf(o)
 	if err != nil {

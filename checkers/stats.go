@@ -84,9 +84,9 @@ func (b ByF) MarshalEDN() any {
 }
 
 // StatsOf counts the completed operations of clients. A function that never
-// succeeded makes the run invalid, except for kafka's crash, which never can. If
-// nothing completed the verdict is Unknown, where Jepsen's is true. The operations that
-// strict mode adds do not count.
+// succeeded makes the run invalid, except for kafka's crash, which never can, and
+// debug-topic-partitions. If nothing completed the verdict is Unknown, where Jepsen's is
+// true. The operations that strict mode adds do not count.
 func StatsOf(h *history.History) Stats {
 	s := Stats{ByF: ByF{}, errors: map[errorKind]*errorCount{}, first: map[string]int{}}
 	for i := range h.Ops {
@@ -108,13 +108,17 @@ func StatsOf(h *history.History) Stats {
 	}
 	var verdicts []Validity
 	for _, f := range slices.Sorted(maps.Keys(s.ByF)) {
-		if f != "crash" {
+		if !mayNeverSucceed(f) {
 			verdicts = append(verdicts, s.ByF[f].Valid)
 		}
 	}
 	s.Valid = Worst(verdicts...)
 	return s
 }
+
+// mayNeverSucceed reports whether a run is valid in which no operation of that name
+// succeeded.
+func mayNeverSucceed(f string) bool { return f == "crash" || f == "debug-topic-partitions" }
 
 // errorText returns the name of an error and, where there is one, its text. A text
 // explains, at its end as well: it may be longer than a value.
@@ -131,7 +135,7 @@ func (s *Stats) findings() []Finding {
 	}
 	var out []Finding
 	for _, f := range slices.Sorted(maps.Keys(s.ByF)) {
-		if c := s.ByF[f]; c.Valid != Valid && f != "crash" {
+		if c := s.ByF[f]; c.Valid != Valid && !mayNeverSucceed(f) {
 			details, examples := s.errorsOf(f)
 			out = append(out, Finding{
 				Check:    "stats",

@@ -18,7 +18,7 @@ type UniqueIDsResult struct {
 	AcknowledgedCount int
 	DuplicatedCount   int
 	Duplicated        []DuplicatedID // the 48 most frequent ones, ordered by id
-	Lowest, Highest   any            // nil if no id was generated
+	Lowest, Highest   any            // by edn.Compare, null left out; nil if there is none
 }
 
 // DuplicatedID is an id that was generated more than once.
@@ -74,14 +74,17 @@ func UniqueIDs(h *history.History, o Options) (*UniqueIDsResult, error) {
 			}
 		}
 	}
-	for i, id := range order {
+	for _, id := range order {
 		if id.count > 1 {
 			r.Duplicated = append(r.Duplicated, DuplicatedID{id.value, id.count})
 		}
-		if i == 0 || edn.Compare(id.value, r.Lowest) < 0 {
+		switch {
+		case id.value == nil: // outside of the range, as in Jepsen
+		case r.Lowest == nil:
+			r.Lowest, r.Highest = id.value, id.value
+		case edn.Compare(id.value, r.Lowest) < 0:
 			r.Lowest = id.value
-		}
-		if i == 0 || edn.Compare(id.value, r.Highest) > 0 {
+		case edn.Compare(id.value, r.Highest) > 0:
 			r.Highest = id.value
 		}
 	}

@@ -38,3 +38,30 @@ func TestRoundedIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestIDRange: the range goes from the lowest id to the highest, null left out.
+func TestIDRange(t *testing.T) {
+	for ids, want := range map[string]string{
+		"[]":              "[nil nil]",
+		"[nil]":           "[nil nil]",
+		"[7]":             "[7 7]",
+		"[3 1 2]":         "[1 3]",
+		`[nil "b" "a" 9]`: `[9 "b"]`,
+	} {
+		v, err := edn.NewDecoder(strings.NewReader(ids)).Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &history.History{}
+		for _, id := range v.([]any) {
+			h.Ops = append(h.Ops, history.Op{Type: history.Invoke, F: "generate"}, history.Op{Type: history.OK, F: "generate", Value: id})
+		}
+		r, err := UniqueIDs(h, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := edn.String([]any{r.Lowest, r.Highest}); got != want {
+			t.Errorf("the ids %s have the range %s, want %s", ids, got, want)
+		}
+	}
+}

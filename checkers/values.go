@@ -49,12 +49,14 @@ func mapKey(v any) any {
 
 type canonicalKey string
 
-// sequence returns the elements of a vector or list; nil counts as empty.
+// sequence returns the elements of a vector, list or set; nil counts as empty.
 func sequence(v any) ([]any, bool) {
 	switch v := v.(type) {
 	case []any:
 		return v, true
 	case edn.List:
+		return v, true
+	case edn.Set:
 		return v, true
 	case nil:
 		return nil, true
