@@ -92,7 +92,7 @@ func (m *machine) Boot(ctx context.Context, b sim.Boot) (sim.Guest, error) {
 		g.free()
 		return nil, err
 	}
-	g.watch.pid = g.cmd.Process.Pid
+	g.watch.pid, g.watch.fired = g.cmd.Process.Pid, &g.page.fired
 	g.program.watchdog.add(&g.watch)
 	process := g.cmd.Process
 	g.release = context.AfterFunc(ctx, func() { process.Kill() })
@@ -191,6 +191,7 @@ func (g *guest) step() error {
 	g.watch.begin()
 	defer g.watch.end()
 	for {
+		g.page.fired = 0
 		if !signal(g.wake) || !await(g.report) {
 			return g.endReason()
 		}
@@ -201,7 +202,7 @@ func (g *guest) step() error {
 		case reportIdle:
 			return nil
 		case reportCount:
-			g.page.files = g.machine.usage()
+			g.page.files = g.machine.usage() + removedFiles(g.watch.pid)
 		}
 		if err := g.ctx.Err(); err != nil {
 			return err

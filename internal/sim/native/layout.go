@@ -40,6 +40,7 @@ type header struct {
 	waiting  uint64
 	report   uint64
 	files    uint64 // upper bound of the bytes of its files; the host writes it as well
+	fired    uint64 // timers that fired in this step; the host sets it to 0
 
 	root [2048]byte // path of the directory that is the node's root, zero-terminated
 }

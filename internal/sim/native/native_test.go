@@ -167,6 +167,7 @@ func TestLongInput(t *testing.T) {
 func TestEnds(t *testing.T) {
 	for _, c := range []struct{ mode, want, stderr string }{
 		{"compute", `^computes without end: .* it was in main\.compute \(main\.go:\d+\); --engine process`, `^$`},
+		{"tick", `^sets timers that are due at once, or a ticker of some nanoseconds, .* it was in main\.ticks \(main\.go:\d+\); --engine process`, `^$`},
 		{"memory", `^needs more memory than the 128 MiB that a node may have \(--node-memory\)`, `^$`},
 		{"exit", `^crashed: exit status 3$`, `^$`},
 		{"return", `^exited with status 0 during the test`, `^$`},
@@ -336,6 +337,30 @@ func TestDiskIsFull(t *testing.T) {
 	const want = `true write full: no space left on device
 truncate again: no space left on device
 2097152 <nil>
+`
+	if err != nil || l.stdout.String() != want {
+		t.Errorf("it printed\n%s%v\nwant\n%s%s", l.stdout.String(), err, want, l.stderr.String())
+	}
+}
+
+// TestDiskGaps: what takes no space on the machine's disk counts all the same: a gap before
+// what is written, a file that is removed and still open, a name.
+func TestDiskGaps(t *testing.T) {
+	p, err := Load(testNode(), Options{Memory: 48 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(context.Background())
+	l := boot(t, p, nil, context.Background(), "gaps", nil)
+	_, err = l.Resume(sim.Step{Input: []byte("go\n")})
+	const want = `write gap: no space left on device
+write gap: no space left on device
+truncate gap: no space left on device
+write gap: no space left on device
+true
+write more: no space left on device
+<nil>
+true true
 `
 	if err != nil || l.stdout.String() != want {
 		t.Errorf("it printed\n%s%v\nwant\n%s%s", l.stdout.String(), err, want, l.stderr.String())

@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -168,6 +170,32 @@ func (m *machine) usage() (bytes uint64) {
 		}
 		return nil
 	})
+	return bytes
+}
+
+// removedFiles returns how many bytes the files take that a process has open and that have
+// no name any more.
+func removedFiles(pid int) (bytes uint64) {
+	const inherited = 4 // the last descriptor that a node does not open itself
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	descriptors, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	counted := map[uint64]bool{}
+	for _, d := range descriptors {
+		if n, err := strconv.Atoi(d.Name()); err != nil || n <= inherited {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(dir, d.Name()))
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if file := info.Sys().(*syscall.Stat_t); file.Nlink == 0 && !counted[file.Ino] {
+			counted[file.Ino] = true
+			bytes += uint64(info.Size())
+		}
+	}
 	return bytes
 }
 

@@ -30,11 +30,15 @@ type watchdog struct {
 // watched is a process that a watchdog observes.
 type watched struct {
 	pid     int
+	fired   *uint64       // how many timers fired in the step, in the shared memory
 	steps   atomic.Uint64 // odd while a step runs
 	overdue atomic.Bool   // it was ended for using too much
 
 	seen uint64        // the step that the process was last seen in
 	used time.Duration // the CPU time that it had used when it was first seen in that step
+
+	firedBefore uint64 // fired, at the last look
+	timers      uint64 // how many timers fired between the last two looks before it was ended
 }
 
 func (w *watched) begin() { w.steps.Add(1) }
@@ -88,16 +92,18 @@ func (w *watchdog) look() {
 		if step%2 == 0 {
 			continue
 		}
-		used := cpuTime(n.pid)
+		used, fired := cpuTime(n.pid), atomic.LoadUint64(n.fired)
 		switch {
 		case step != n.seen:
 			n.seen, n.used = step, used
 		case used-n.used <= w.limit:
 		case !n.overdue.Swap(true):
+			n.timers = fired - n.firedBefore
 			syscall.Kill(n.pid, syscall.SIGQUIT) // Go prints the stacks
 		case used-n.used > w.limit+w.limit/2:
 			syscall.Kill(n.pid, syscall.SIGKILL)
 		}
+		n.firedBefore = fired
 	}
 }
 
@@ -113,15 +119,28 @@ func cpuTime(pid int) time.Duration {
 	return time.Duration(t.Nano())
 }
 
+// manyTimers is how many timers fire between two looks of the watchdog only if the program
+// does little else than set them.
+const manyTimers = 1000
+
+// waitingForInput matches the stack of a goroutine that waits for input, which is none that
+// timers wake.
+var waitingForInput = regexp.MustCompile(`(?m)^goroutine \d+ .*\[IO wait.*\n(?:.+\n)*`)
+
 // frame matches a function of a stack trace and its place.
 var frame = regexp.MustCompile(`(?m)^(main\.\S*?)\((?:\.\.\.|[^()]*)\)\n\t(\S+\.go):(\d+)`)
 
 // busy explains what a process was doing that used too much CPU time, from the stacks
 // that it printed.
 func (g *guest) busy() error {
+	what, stacks := "computes without end: it does not wait for messages or time any more", g.trace.String()
+	if g.watch.timers > manyTimers {
+		what = "sets timers that are due at once, or a ticker of some nanoseconds, so that virtual time cannot move on; wait longer than a few microseconds"
+		stacks = waitingForInput.ReplaceAllString(stacks, "")
+	}
 	where := ""
-	if m := frame.FindStringSubmatch(g.trace.String()); m != nil {
+	if m := frame.FindStringSubmatch(stacks); m != nil {
 		where = fmt.Sprintf("; it was in %s (%s:%s)", m[1], filepath.Base(m[2]), m[3])
 	}
-	return fmt.Errorf("computes without end: it does not wait for messages or time any more%s; --engine process runs it in real time", where)
+	return fmt.Errorf("%s%s; --engine process runs it in real time", what, where)
 }

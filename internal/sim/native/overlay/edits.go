@@ -54,6 +54,7 @@ func edits(goarch string) []edit {
 		replace("runtime/time_nofake.go", "return nanotime1()", "return glomersNanotime()"),
 		replace("runtime/time.go", "\treturn nanotime()\n", "\treturn glomersLookNano()\n"),
 		replace("runtime/time.go", "\treturn time_now()\n", "\tglomersPoll()\n\treturn time_now()\n"),
+		replace("runtime/time.go", "\tf(arg, seq, delay)\n", "\tglomersFired()\n\tf(arg, seq, delay)\n"),
 
 		// How often the garbage collector runs depends on the machine, so it must have no
 		// effect on the program: neither on the clock, which the collector reads; nor on
@@ -115,7 +116,7 @@ func edits(goarch string) []edit {
 
 		// System calls, except those that the runtime makes for itself.
 		pattern("syscall/syscall_linux.go", `\tr1, r2, errno = (\w+)\.Syscall6\(trap, a1, a2, a3, a4, a5, a6\)\n`, `	call := [7]uintptr{trap, a1, a2, a3, a4, a5, a6}
-	if result, failed, done := glomersEnter(&call); done {
+	if result, failed, done := glomersEnter(&call, $1.Syscall6); done {
 		return result, 0, Errno(failed)
 	}
 	r1, r2, errno = $1.Syscall6(call[0], call[1], call[2], call[3], call[4], call[5], call[6])

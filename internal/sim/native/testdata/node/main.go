@@ -84,6 +84,10 @@ func main() {
 		files()
 	case "disk":
 		disk()
+	case "gaps":
+		gaps()
+	case "tick":
+		go ticks()
 	case "survives":
 		text, err := os.ReadFile("/data/kept")
 		fmt.Println(string(text), err != nil)
@@ -191,6 +195,59 @@ func disk() {
 	check(err)
 	n, err := io.Copy(f, from)
 	fmt.Println(n, err)
+}
+
+// gaps extends files by what takes no space on the disk of the machine: gaps, and names.
+func gaps() {
+	block := make([]byte, 20<<20)
+	f, err := os.Create("gap")
+	check(err)
+	_, err = f.WriteAt([]byte("x"), 1<<42)
+	fmt.Println(err)
+	_, err = f.Seek(1<<42, io.SeekStart)
+	check(err)
+	_, err = f.Write([]byte("x"))
+	fmt.Println(err)
+	fmt.Println(f.Truncate(1 << 42))
+	for range 100 { // the same bytes again, which take no more space
+		_, err = f.WriteAt(block[:1<<20], 20<<20)
+		check(err)
+	}
+	check(f.Truncate(0))
+	appended, err := os.OpenFile("gap", os.O_WRONLY|os.O_APPEND, 0)
+	check(err)
+	for err == nil {
+		_, err = appended.Write(block[:1<<20])
+	}
+	fmt.Println(err)
+	info, err := f.Stat()
+	check(err)
+	fmt.Println(info.Size() < 48<<20)
+
+	check(os.Remove("gap")) // it is open, and so its space is not free
+	fmt.Println(os.WriteFile("more", block, 0o666))
+	check(f.Close())
+	check(appended.Close())
+	fmt.Println(os.WriteFile("more", block, 0o666))
+
+	f, err = os.Create("rest")
+	check(err)
+	for size := 1 << 20; size > 0; size /= 16 {
+		for err = nil; err == nil; {
+			_, err = f.Write(block[:size])
+		}
+	}
+	made := 0
+	for err = nil; err == nil; made++ {
+		err = os.Mkdir(fmt.Sprint(made), 0o777)
+	}
+	fmt.Println(made < 10, errors.Is(err, syscall.ENOSPC))
+}
+
+//go:noinline
+func ticks() {
+	for range time.Tick(1) {
+	}
 }
 
 func files() {
