@@ -54,6 +54,19 @@ func TestCheckBin(t *testing.T) {
 	}
 }
 
+// A path that is no file is refused with what was expected there.
+func TestCheckBinPaths(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]string{
+		dir:                           dir + " is a directory; expected an executable",
+		filepath.Join(dir, "nowhere"): filepath.Join(dir, "nowhere") + " does not exist; expected an executable",
+	} {
+		if _, err := CheckBin(path); err == nil || err.Error() != want {
+			t.Errorf("found the error %v, expected %s", err, want)
+		}
+	}
+}
+
 // A single file is a program too, though other files beside it are not part of it.
 func TestBuildFile(t *testing.T) {
 	file := write(t, "node.go", "package main\n\nfunc main() {}\n", 0o644)
@@ -79,15 +92,18 @@ func TestNoSpace(t *testing.T) {
 		t.Skip("the stand-in for the go command is a shell script")
 	}
 	file := write(t, "node.go", "package main\n\nfunc main() {}\n", 0o644)
-	fake := write(t, "go", "#!/bin/sh\necho 'go: write /cache/b001: no space left on device' >&2\nexit 1\n", 0o755)
-	t.Setenv("PATH", filepath.Dir(fake)+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	var space *SpaceError
-	_, err := Build(context.Background(), file, t.TempDir(), nil)
-	if !errors.As(err, &space) || !strings.Contains(space.Output, "no space left") {
-		t.Errorf("found %v, expected a SpaceError", err)
-	}
-	if _, err := BuildWasm(context.Background(), file, openCache(t)); !errors.As(err, &space) {
-		t.Errorf("found %v, expected a SpaceError", err)
+	path := os.Getenv("PATH")
+	for _, words := range []string{"no space left on device", "disk quota exceeded", "file too large", "There is not enough space on the disk."} {
+		fake := write(t, "go", "#!/bin/sh\necho 'go: write /cache/b001: "+words+"' >&2\nexit 1\n", 0o755)
+		t.Setenv("PATH", filepath.Dir(fake)+string(filepath.ListSeparator)+path)
+		var space *SpaceError
+		_, err := Build(context.Background(), file, t.TempDir(), nil)
+		if !errors.As(err, &space) || !strings.Contains(space.Output, words) || !strings.Contains(err.Error(), "set GOCACHE, GOTMPDIR and GLOMERS_CACHE to directories on another disk") {
+			t.Errorf("found %v, expected a SpaceError that says %s and what to do", err, words)
+		}
+		if _, err := BuildWasm(context.Background(), file, openCache(t)); !errors.As(err, &space) {
+			t.Errorf("found %v, expected a SpaceError", err)
+		}
 	}
 }
 
