@@ -62,29 +62,29 @@ var hints = map[string][]Hint{
 	},
 	"2": {
 		{nil, "What does a node have that no other node has?"},
-		{[]string{"duplicated"}, "Two requests got the same id. Is something of the node in the id, and something of the request? A clock alone tells neither apart: two requests can arrive in the same " +
-			"nanosecond, and a clock can be set back."},
+		{[]string{"duplicated"}, "Two requests got the same id. What in it differs between two nodes, between two requests to one node, and between two lives of a node that was killed? Neither a clock " +
+			"nor a few random bits do that: many requests come at nearly the same time, a clock can be set back, and every pair of random numbers may collide."},
 		{[]string{"availability"}, "A node that asks another one cannot answer during a partition. It does not have to ask."},
 		{nil, "In hard mode nodes are killed and begin again with an empty memory, and clocks are set back. What still differs between the first life of a node and its second?"},
 		{nil, "Join the node's id, something drawn at random when the node starts, and a counter that goes up with every request. No messages, no clock, no agreement."},
 	},
 	"3a": {
 		{[]string{"stats"}, "There are three requests to answer: broadcast, read and topology. read_ok carries messages, a list; a nil slice in Go becomes null, which is not a list."},
-		{[]string{"lost", "stable"}, "An acknowledged value has to be in every later read. Does every path that answers broadcast_ok keep the value first?"},
+		{[]string{"lost", "stable"}, "An acknowledged value has to be in every later read. Does every path that answers broadcast_ok keep the value first, and can a handler that runs at the same time undo it?"},
 		{nil, "The Go library runs each handler in a goroutine of its own. What two of them change at once needs a mutex; --race finds it."},
 		{[]string{"duplicates"}, "A value is listed twice. Values are a set: remember which ones are known."},
 		{nil, "A struct with a mutex, a map of known values and a slice in the order of arrival. broadcast adds under the lock; read answers with the slice, still under the lock or from a copy."},
 	},
 	"3b": {
 		{nil, "A client tells one node. How does another node hear of it?"},
-		{[]string{"lost", "not-everywhere", "stable"}, "Some node never heard of a value. glomers replay --about VALUE shows how far it travelled."},
+		{[]string{"lost", "not-everywhere", "stable"}, "Some node never heard of a value, or not in time. glomers replay --about VALUE shows how far it travelled, and who could have passed it on. If there are hundreds of messages per operation, the nodes are too busy with what they know already."},
 		{[]string{"messages per operation"}, "If every node passes on all that it hears, a value travels for ever. When is there nothing new to pass on?"},
 		{nil, "A gossip message between nodes needs no answer here: the network of this stage loses nothing. Give it a type of its own, so that it is not mistaken for a client's broadcast."},
 		{nil, "When a node hears a value for the first time, it sends it to its neighbours in the topology, except the one that it came from. A value that is known is ignored, so the flood ends by itself."},
 	},
 	"3c": {
 		{nil, "The network now loses messages, silently. How would the sender ever find out?"},
-		{[]string{"lost", "not-everywhere"}, "A value was sent once, into a partition, and that was it. Somebody has to remember that it has not arrived, and for how long?"},
+		{[]string{"lost", "not-everywhere"}, "A value did not get through a partition, and nobody sent it again when the network was whole. Somebody has to remember that it has not arrived: who, for which neighbours, and for how long?"},
 		{nil, "An acknowledgement can be lost as well. Then the value is sent again although it arrived: receiving it twice must do no harm."},
 		{[]string{"messages per operation"}, "Waiting half a second before sending again costs nothing in a healthy network. Sending one message with all that is missing costs less than one for each value."},
 		{nil, "A goroutine for each value that repeats until it succeeds works, and after ten seconds of partition there are thousands of them. What single list for each neighbour says the same?"},
@@ -94,7 +94,7 @@ var hints = map[string][]Hint{
 		{nil, "You are offered a topology; nothing says that you must use it. How many hops is it from corner to corner of the grid, and what are they worth at 100 ms each?"},
 		{[]string{"median stable latency", "maximum stable latency"}, "Latency is 100 ms times the number of hops, and whatever you wait for in between. What is the shallowest shape?"},
 		{[]string{"messages per operation"}, "24 nodes have to hear of each value: 24 messages, and 24 more if each is acknowledged. Half of the operations are reads. Which of these messages are not needed, or could be shared by several values?"},
-		{[]string{"lost", "not-everywhere"}, "The challenge partitions this network as well when you ask it to (--nemesis partition). Fewer messages must not mean that losses go unnoticed."},
+		{[]string{"lost", "not-everywhere"}, "With --nemesis partition this network loses messages as well. Fewer messages must not mean that nobody notices a loss: who knows that a value has not arrived?"},
 		{nil, "A retry that fires before an acknowledgement can be back, 200 ms at the least, doubles the messages of a healthy network."},
 		{nil, "A star: one node is the hub. A value goes to the hub and from there to everyone, two hops, 24 messages and 24 acknowledgements: 24 messages per operation. Then let messages wait some tens of milliseconds for company."},
 	},

@@ -1,7 +1,7 @@
 // Wrong: a value reaches the neighbours of the node that it came to, and nobody
-// passes it on. Its author tried it with three nodes, where everyone was everyone's
-// neighbour. The topology that the test suggests is a grid: opposite corners are
-// not neighbours.
+// passes it on. Its author tried it with two nodes, which are each other's
+// neighbours. The topology that the test suggests is a grid: with three nodes or
+// more, some are not neighbours.
 // Caught by: lost, in 51 of 51 seeds
 // Command: glomers test 3b ./stages/3b-broadcast/broken/one-hop --seed 1
 package main

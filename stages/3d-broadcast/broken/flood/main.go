@@ -1,6 +1,6 @@
 // Wrong: stage 3c as it was. Its author thought that a correct solution will do
 // with 25 nodes as well. It is still correct; but every value travels along all 40
-// edges of the grid, along many of them twice, and over up to eight hops.
+// edges of the grid, along 16 of them twice, and over up to eight hops.
 // Caught by: messages per operation, stable latency, in 20 of 20 seeds
 // Command: glomers test 3d ./stages/3d-broadcast/broken/flood --time-limit 2 --seed 1
 package main
