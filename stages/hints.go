@@ -117,7 +117,7 @@ var hints = map[string][]Hint{
 	},
 	"5a": {
 		{[]string{"stats"}, "There are four requests: send, poll, commit_offsets, list_committed_offsets. A poll answers with lists of [offset, message] pairs, by key."},
-		{[]string{"duplicate"}, "A message is at two offsets: send answered with one, and a poll shows it at the other. Do both count from the same number?"},
+		{[]string{"duplicate"}, "A message is at two offsets: send answered with one, and a poll shows it at the other. Do both count from the same number? And can two sends take the same offset before either message is stored?"},
 		{[]string{"inconsistent-offsets"}, "Two messages share an offset. Taking the next offset and storing the message have to be one step, under one lock."},
 		{[]string{"lost-write", "unseen", "poll-skip", "int-poll-skip"}, "A client that reads a key from offset to offset never sees some message. A poll returns messages in order and without gaps, from the offset that was asked for."},
 		{[]string{"nonmonotonic-poll", "int-nonmonotonic-poll", "nonmonotonic-send", "int-nonmonotonic-send"}, "Offsets went back. They grow with each message of a key, and a poll lists them in ascending order."},
