@@ -25,6 +25,10 @@ var wasmEdits = []edit{
 	// the program is never idle and never reads input. There are no signals, so the
 	// goroutine can block for ever.
 	{"src/os/signal/signal_unix.go", "\tfor {\n\t\tprocess(syscall.Signal(signal_recv()))\n\t}\n", "\tselect {}\n"},
+	// A stack may grow to 1 GB, which is all the memory that a node has: a recursion without
+	// end would be ended for its memory, without a word of where it is. With the limit of
+	// 32-bit systems the runtime finds it first, and prints the stack.
+	{"src/runtime/proc.go", "maxstacksize = 1000000000\n", "maxstacksize = 250000000\n"},
 	// wasip1 has no process ids: syscall.Getpid returns 3. Programs build unique ids from
 	// it, so the simulation passes each node a process id in the environment.
 	{

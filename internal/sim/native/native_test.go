@@ -187,6 +187,21 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestRecursion: a recursion without end is named with its function, before it takes all
+// memory.
+func TestRecursion(t *testing.T) {
+	p, err := Load(testNode(), Options{Memory: 512 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(context.Background())
+	l := boot(t, p, nil, context.Background(), "recursion", nil)
+	_, err = l.Resume(sim.Step{Input: []byte("go\n")})
+	if err == nil || err.Error() != "crashed: exit status 2" || !strings.Contains(l.stderr.String(), "fatal error: stack overflow") || !strings.Contains(l.stderr.String(), "main.recurse(") {
+		t.Errorf("it ended with %v, and printed\n%.2000s", err, l.stderr.String())
+	}
+}
+
 // TestPolling: a program that polls sees what it waits for, and time goes on
 // meanwhile.
 func TestPolling(t *testing.T) {

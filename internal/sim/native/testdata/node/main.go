@@ -86,6 +86,8 @@ func main() {
 		disk()
 	case "gaps":
 		gaps()
+	case "recursion":
+		recurse(1)
 	case "tick":
 		go ticks()
 	case "survives":
@@ -243,6 +245,8 @@ func gaps() {
 	}
 	fmt.Println(made < 10, errors.Is(err, syscall.ENOSPC))
 }
+
+func recurse(n int) int { return recurse(n+1) + n }
 
 //go:noinline
 func ticks() {
