@@ -12,6 +12,7 @@ import (
 	"glomers/checkers/journal"
 	"glomers/internal/kernel"
 	"glomers/internal/network"
+	"glomers/internal/nodeio"
 )
 
 // floodSize is how many messages a node prints that floods.
@@ -44,6 +45,35 @@ func TestFloods(t *testing.T) {
 				t.Errorf("the run ended with %v\nwant %s", err, want)
 			}
 		})
+	}
+}
+
+// chatter prints more on stderr than a log keeps.
+func chatter() {
+	line := []byte(strings.Repeat("x", 1<<16-1) + "\n")
+	for range nodeio.MaxLog/len(line) + 100 {
+		os.Stderr.Write(line)
+	}
+}
+
+// TestLongLog: a node may print on stderr without end, as long as it is not a gigabyte, and
+// its messages arrive. Its log stays within a limit, keeps the beginning, and says that there
+// was more.
+func TestLongLog(t *testing.T) {
+	t.Setenv("TEST_CHATTER", "1")
+	k := kernel.New(1)
+	e, net, l := cluster(t, k, network.Latency{Dist: network.Constant}, discard{}, "n0")
+	answered := false
+	net.Attach("c0", sink(func(journal.Message) { answered = true; k.Stop(nil) }))
+	k.At(0, func() { ping(t, net, "c0", "n0", 0) })
+	if err := e.Drive(context.Background(), k); err != nil || !answered {
+		t.Fatalf("answered: %v, and the run ended with %v", answered, err)
+	}
+	e.Stop()
+	const notice = "[this log is limited to 64 MiB: what the node printed from here on is not kept]\n"
+	log := l.text["n0"].String()
+	if len(log) > nodeio.MaxLog+len(notice) || !strings.HasPrefix(log, "xxx") || !strings.HasSuffix(log, notice) {
+		t.Errorf("the log has %d bytes and ends with %q", len(log), log[max(0, len(log)-100):])
 	}
 }
 

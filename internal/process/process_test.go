@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 			floodNode(dest)
 			return
 		}
+		if os.Getenv("TEST_CHATTER") != "" {
+			chatter()
+		}
 		testNode(mode)
 	case "family":
 		familyNode()
@@ -174,7 +177,7 @@ func TestDriveEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	k := kernel.New(1)
 	e, _, _ := cluster(t, k, network.Latency{Dist: network.Constant}, discard{}, "n0")
-	k.After(10*time.Millisecond, cancel)
+	k.At(0, cancel)
 	if err := e.Drive(ctx, k); !errors.Is(err, context.Canceled) {
 		t.Errorf("Drive returned %v", err)
 	}

@@ -40,8 +40,8 @@ func familyNode() {
 	survivor("node")
 }
 
-// survivor says on the FIFO that it is there, and holds it open until it is
-// killed.
+// survivor says on the FIFO that it is there, and holds it open until it is killed. (It
+// sleeps because a program whose only goroutine waits for ever is a deadlock to Go.)
 func survivor(role string) {
 	f, err := os.OpenFile(os.Getenv(fifoVariable), os.O_WRONLY, 0)
 	if err != nil {

@@ -37,7 +37,33 @@
 // guest may still let its own clock move while it runs (see [Wait.Clock]);
 // otherwise a program that waits by looking at the clock would wait for ever.
 // What it prints leaves at the time its own clock shows, and it is not resumed
-// before the kernel has caught up.
+// before the kernel's clock shows that time too.
+//
+// # What a guest must provide
+//
+// A new guest implements [Program], [Machine] and [Guest]. What this package cannot do for it:
+//
+//   - Waiting. It must notice that the program can do nothing more before input or a timer
+//     comes, return from Resume with both in a [Wait], and go on from there in the next one.
+//   - The clocks. The monotonic one shows Step.Now plus a constant (not 0 at the start, which
+//     Go's runtime takes for a broken clock), the wall clock Epoch + Now + Skew.
+//   - Input. Step.Input is kept until the program reads it, and Wait.Unread says how much is
+//     left. stdin never ends.
+//   - Randomness. Whatever the program draws, its runtime included, comes from Boot.Random.
+//     What the machine could decide instead must be fixed: the order of threads, when the
+//     garbage collector runs, addresses, the number of processors.
+//   - Isolation. The program sees its arguments, its process id, the files of its Machine,
+//     and nothing else of the system. What it must not do is an ordinary error for it, not
+//     the end of the run.
+//   - Its own limits: memory and files together; computing, and polling, between two waits.
+//     What is over a limit ends with an error that names the limit, and the function if
+//     that is known.
+//   - The end. The error of Resume completes "node n0 …": [nodeio.ErrExited] for status 0,
+//     "crashed: exit status 3", or the error of the context of Boot.
+//
+// internal/cli/engine.go chooses the guest; nothing else knows which one it is. The scripts in
+// internal/cli and stages run with any of them (GLOMERS_ENGINE). Tests in the guest's own
+// package show that the same seed gives the same bytes, whatever the program does.
 //
 // # Limits
 //
