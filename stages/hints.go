@@ -137,7 +137,7 @@ var hints = map[string][]Hint{
 	"5c": {
 		{nil, "Look at the messages of a solution of 5b: most of them ask lin-kv who gets the next offset. Who could answer that without asking anybody?"},
 		{[]string{"inconsistent-offsets"}, "Two nodes gave out offsets of one key. Decide from the key alone who owns it, so that both nodes decide alike."},
-		{[]string{"duplicate"}, "A message is at two offsets. Either two nodes gave it one each, or it was sent to the owner again because an answer was late. How would the owner recognize it?"},
+		{[]string{"duplicate"}, "A message is at two offsets. Either two nodes gave it one each, as an owner and a copy that counts by itself do, or it was sent to the owner again because an answer was late. How would the owner recognize it?"},
 		{[]string{"messages per operation"}, "A poll that is answered from the node's own memory costs nothing. How does that memory get there, and how many messages can share a trip?"},
 		{[]string{"unseen", "unseen-from-a-node", "lost-write"}, "The owner has the message, and readers of the other node never see it. Either that node asks the owner, or it keeps a copy; who tells the copy what it lacks?"},
 		{[]string{"poll-skip", "int-poll-skip", "nonmonotonic-poll", "int-nonmonotonic-poll"}, "A replica may be behind, but it must not have holes. Apply what arrives in the order of offsets, and end a poll before the first offset that may still be filled."},
