@@ -6,8 +6,8 @@
 // used up, or the clock goes back, the generator runs ahead of the clock and
 // never returns to a time that it has used. That knowledge is lost with the
 // process: one that is killed and starts again with a clock that went back may
-// repeat ids. Real installations therefore refuse to start until the clock has
-// passed the last time that they wrote down.
+// repeat ids. A careful installation therefore writes down how far its ids have
+// gone, and does not start before the clock has passed that time.
 //
 // The id is sent as a string. As a JSON number it would be a float64 to many
 // readers, the Maelstrom library among them, and lose its last bits.
