@@ -251,9 +251,6 @@ func (d *Decoder) value() (any, error) {
 		return d.mapping()
 	case '[':
 		v, err := d.sequence(']')
-		if v == nil {
-			v = []any{}
-		}
 		return v, err
 	case '(':
 		v, err := d.sequence(')')

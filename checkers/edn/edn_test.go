@@ -2,11 +2,14 @@ package edn
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -36,6 +39,8 @@ func TestForms(t *testing.T) {
 		{":ok", ":ok"}, {":net/timeout", ":net/timeout"}, {":valid?", ":valid?"}, {"foo", "foo"}, {"a/b", "a/b"}, {"...", "..."},
 		{"[1 2,3]", "[1 2 3]"}, {"(1 (2) [])", "(1 (2) [])"}, {"#{1 2}", "#{1 2}"}, {"{:a 1, :b {}}", "{:a 1, :b {}}"}, {"[]", "[]"}, {"()", "()"}, {"#{}", "#{}"},
 		{"#jepsen.history.Op{:index 1}", "#jepsen.history.Op{:index 1}"}, {`#inst "2026"`, `#inst "2026"`},
+		{"[1\f2\r3\t4]", "[1 2 3 4]"}, {"\"a\nb\"", `"a\nb"`}, {`"\f\b\r\t\/"`, `"\f\b\r\t/"`}, {"[\\\n 1]", `[\newline 1]`},
+		{"#_ 1 #_ [2 #_ 3] 4", "4"}, {"{#_ 1 :a #_ {:b 2} 3}", "{:a 3}"}, {strings.Repeat("#_ 1 ", 2*MaxDepth) + "2", "2"}, {"[" + strings.Repeat("[] #a () ", 2*MaxDepth) + "]", "[" + strings.TrimSpace(strings.Repeat("[] #a () ", 2*MaxDepth)) + "]"},
 		{"; a comment\n 1", "1"}, {"#_ 5 6", "6"}, {"[1 #_ [2] 3]", "[1 3]"}, {"{:a #_ 1 2}", "{:a 2}"},
 	} {
 		if got := String(decode(t, test.text)); got != test.printed {
@@ -46,8 +51,89 @@ func TestForms(t *testing.T) {
 		if err != nil || String(v) != test.printed {
 			t.Errorf("%s byte by byte is %s (%v), want %s", test.text, String(v), err, test.printed)
 		}
+		// A caller that lends room for the entries of a map gets the same.
+		v, err = NewDecoder(strings.NewReader(test.text)).DecodeMap(make(Map, 0, 2))
+		if err != nil || String(v) != test.printed {
+			t.Errorf("%s with room for the entries is %s (%v), want %s", test.text, String(v), err, test.printed)
+		}
 	}
 }
+
+// TestDecodeMap: the entries of a top-level map, tagged or not, are stored where the caller
+// says, those of maps inside of it are not.
+func TestDecodeMap(t *testing.T) {
+	scratch := make(Map, 0, 2)
+	d := NewDecoder(strings.NewReader("#op {:a {:b 1}, :c 2} [{:d 3}] {:e 4}"))
+	var all []any
+	for _, want := range []string{":c", ":c", ":e"} {
+		v, err := d.DecodeMap(scratch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+		if first, last := scratch[:2][0].Key, scratch[:2][1].Key; first != Keyword(want[1:]) && last != Keyword(want[1:]) {
+			t.Errorf("after %s the room holds %v and %v", String(v), first, last)
+		}
+	}
+	if got := String(all[1]); got != "[{:d 3}]" {
+		t.Errorf("a map in a vector became %s", got)
+	}
+	inner, _ := all[0].(Tagged).Value.(Map)
+	if len(inner) != 2 || &inner[0] != &scratch[:1][0] {
+		t.Error("the entries are not where the caller wants them")
+	}
+}
+
+// TestReaderErrors: an error of the reader is returned as it is, wherever it occurs, and
+// so is the end of the text within a form; both stay.
+func TestReaderErrors(t *testing.T) {
+	broken := errors.New("the disk is broken")
+	for _, text := range []string{"", "  ", "[1", "{:a", "#", "#a", `"abc`, `"a\`, `\`, "; a comment", "#_ "} {
+		d := NewDecoder(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)))
+		for range 2 {
+			if v, err := d.Decode(); err != broken && text != "[1" || text == "[1" && err != broken {
+				t.Errorf("%q gives %v and %v, want %v", text, v, err, broken)
+			}
+		}
+		if more, err := d.More(); more || err != broken {
+			t.Errorf("after %q there is more: %v, %v", text, more, err)
+		}
+	}
+	d := NewDecoder(strings.NewReader("1 ] 2 ; the end"))
+	first, err := d.Decode()
+	if err != nil || first != int64(1) {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	_, err = d.Decode()
+	var syntax *SyntaxError
+	if !errors.As(err, &syntax) {
+		t.Fatalf("] gives %v", err)
+	}
+	if line, column := syntax.Position(); line != 1 || column != 3 {
+		t.Errorf("] is at %d:%d, want 1:3", line, column)
+	}
+	if more, again := d.More(); more || again != err {
+		t.Errorf("after an error there is more: %v, %v", more, again)
+	}
+	if d.EnterVector() || d.LeaveVector() {
+		t.Error("after an error a vector begins or ends")
+	}
+	d = NewDecoder(strings.NewReader("1 ; the end"))
+	if _, err := d.Decode(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Decode(); err != io.EOF {
+		t.Errorf("after the last form, with a comment, %v, want EOF", err)
+	}
+	if _, err := NewDecoder(stuck{}).Decode(); err != io.ErrNoProgress {
+		t.Errorf("a reader that returns nothing gives %v, want %v", err, io.ErrNoProgress)
+	}
+}
+
+// stuck is a reader that returns neither data nor an error.
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
 
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
@@ -75,8 +161,24 @@ func TestErrors(t *testing.T) {
 		strings.Repeat("a", 65<<10):       "1:65538: a name longer than 64 KiB, or a number longer than 4 KiB",
 		strings.Repeat("[", 600):          "1:514: collections nested deeper than 512",
 		strings.Repeat("#a ", 1000):       "1:1539: tags nested deeper than 512",
+		"# 1":                             "1:2: expected a tag after #, found ' '",
+		"#a":                              "1:3: the text ends where the value of #a was expected",
+		"{] 1}":                           "1:2: unexpected ']'",
+		"{:a ]}":                          "1:5: unexpected ']'",
+		`\`:                               "1:2: the text ends where a character was expected",
+		`"a\`:                             "1:4: the text ends where an escape was expected",
+		"a\xff":                           `1:3: "a\xff" is not UTF-8`,
+		"\"a\nb\" ]":                      `ok, then 2:4: unexpected ']'`,
+		"\"a\n\\n\" ]":                    `ok, then 2:5: unexpected ']'`,
+		"[\"\\n\xff\"]":                   "1:7: a string that is not UTF-8",
+		"[\\\n]]":                         `ok, then 2:2: unexpected ']'`,
 	} {
-		_, err := NewDecoder(strings.NewReader(text)).Decode()
+		d := NewDecoder(strings.NewReader(text))
+		_, err := d.Decode()
+		if then, ok := strings.CutPrefix(want, "ok, then "); ok && err == nil {
+			want = then
+			_, err = d.Decode()
+		}
 		if err == nil || err.Error() != want {
 			t.Errorf("%.20q gives %v, want %s", text, err, want)
 		}
@@ -160,6 +262,65 @@ func TestEqual(t *testing.T) {
 	}
 }
 
+// TestCompare has values in their order: nil, booleans, numbers by size, strings, keywords,
+// symbols, everything else by its text.
+func TestCompare(t *testing.T) {
+	ordered := []any{
+		nil, false, true, new(big.Int).Neg(new(big.Int).Lsh(big.NewInt(1), 70)), math.Inf(-1), -2.5, int64(-2), big.NewRat(-1, 2), int64(0), float32(0.5), 1, 1.5, int64(1) << 53, int64(1)<<53 + 1,
+		new(big.Int).Lsh(big.NewInt(1), 70), "", "a", "b", Keyword("a"), Keyword("b"), Symbol("a"), Symbol("b"), Set{int64(1)}, List{int64(1)}, []any{int64(1)}, []any{int64(2)}, Map{},
+	}
+	ordered[3], ordered[4] = ordered[4], ordered[3] // -∞ is below all integers
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if got := cmp.Compare(Compare(a, b), 0); got != cmp.Compare(i, j) {
+				t.Errorf("%s compared with %s is %d, want %d", String(a), String(b), got, cmp.Compare(i, j))
+			}
+		}
+	}
+	shuffled := slices.Clone(ordered)
+	slices.Reverse(shuffled)
+	if Sort(shuffled); String(shuffled) != String(ordered) {
+		t.Errorf("the order is %s", String(shuffled))
+	}
+}
+
+// TestKeywordValid: a keyword that is valid is read again as it was written, and another
+// one is not.
+func TestKeywordValid(t *testing.T) {
+	for k, want := range map[Keyword]bool{
+		"ok": true, "valid?": true, "net/timeout": true, "é": true, "1": true, "a:b": true, Keyword(strings.Repeat("a", MaxName-1)): true,
+		"": false, ":a": false, "a b": false, "a,b": false, "a)": false, `a"`: false, "a\x00": false, "a\x1f": false, "\xff": false, Keyword(strings.Repeat("a", MaxName)): false,
+	} {
+		if k.Valid() != want {
+			t.Errorf("%.20q is valid: %v, want %v", k, k.Valid(), want)
+		}
+		if v, err := NewDecoder(strings.NewReader(String(k))).Decode(); k != "a\x1f" && k != "a\x00" && (err == nil && v == k) != want {
+			t.Errorf("%.20q is read as %.20v, %v", k, v, err)
+		}
+	}
+}
+
+// TestSize: the estimate while decoding and that of the values are of one size, and grow
+// with what is there.
+func TestSize(t *testing.T) {
+	long := `"` + strings.Repeat("x", 1000) + `"`
+	for _, text := range []string{"[1 nil true]", "(1 2)", "#{1 2}", "{:a [1 2], :b {}}", `#op {:a 1}`, "[" + strings.Repeat("100000 ", 1000) + "]", long, "[" + long + long + "]", "[1.5 :a \\a 12N]"} {
+		d := NewDecoder(strings.NewReader(text))
+		v, err := d.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if decoded, size := d.Memory(), Size(v); decoded > 3*size || 3*(decoded+100) < size {
+			t.Errorf("%.20s… takes %d bytes by the decoder's estimate and %d by that of its value", text, decoded, size)
+		}
+	}
+	for small, large := range map[string]string{"[]": "[nil]", "[1]": "[100 200]", `"a"`: long, "{}": "{:a 1}", "#a 1": "#a [1 2]", "#{}": "#{1}", "()": "(1)", "nil": "1"} {
+		if a, b := Size(decode(t, small)), Size(decode(t, large)); a >= b || a <= 0 {
+			t.Errorf("%s takes %d bytes, %.20s %d", small, a, large, b)
+		}
+	}
+}
+
 func TestMarshal(t *testing.T) {
 	type inner struct {
 		Valid bool `json:"valid?"`
@@ -178,7 +339,53 @@ func TestMarshal(t *testing.T) {
 	if got, want := string(ToJSON(v)), `{"ok-count":3,"items":[{"valid?":true}],"by-name":{"a":1,"b":2}}`; got != want {
 		t.Errorf("as JSON it is %s, want %s", got, want)
 	}
+	var none *big.Int
+	var nobody *person
+	for _, test := range []struct {
+		v         any
+		edn, json string
+	}{
+		{nobody, "nil", "null"},
+		{&person{"n"}, ":n", `"n"`},
+		{person{"n"}, ":n", `"n"`},
+		{(*int)(nil), "nil", "null"},
+		{[]uint64{7, math.MaxInt64, math.MaxUint64}, "(7 9223372036854775807 18446744073709551615N)", "[7,9223372036854775807,18446744073709551615]"},
+		{[2]float32{0.1, 2}, "(0.1 2.0)", "[0.1,2.0]"},
+		{struct {
+			Named inner `json:"named"`
+			*inner
+			Alone bool `json:"alone,omitempty"`
+		}{Named: inner{true}}, "{:named {:valid? true}}", ""},
+		{struct{ Embedded }{Embedded{inner{true}}}, "{:in {:valid? true}}", ""},
+		{struct {
+			Embedded `json:"as"`
+		}{Embedded{inner{true}}}, "{:as {:in {:valid? true}}}", ""},
+		{struct{ Plain }{"x"}, "{}", ""},
+		{[]any{Keyword("a"), Symbol("b"), Char('c'), big.NewRat(1, 3), Tagged{"t", "d"}, Set{}, List{int64(1)}}, "", `["a","b","c","1/3","d",[],[1]]`},
+		{[]any{math.Inf(1), math.NaN(), 1e300, int64(-7), 1, none == nil}, "[##Inf ##NaN 1.0E300 -7 1 true]", `["+Inf","NaN",1.0E300,-7,1,true]`},
+		{Map{{int64(1), nil}, {[]any{"a"}, false}}, `{1 nil, ["a"] false}`, `{"1":null,"[\"a\"]":false}`},
+	} {
+		if got := String(Marshal(test.v)); test.edn != "" && got != test.edn {
+			t.Errorf("%#v is marshalled as %s, want %s", test.v, got, test.edn)
+		}
+		if got := string(ToJSON(Marshal(test.v))); test.json != "" && got != test.json {
+			t.Errorf("%#v as JSON is %s, want %s", test.v, got, test.json)
+		}
+	}
 }
+
+// person has an EDN form of its own.
+type person struct{ name string }
+
+func (p person) MarshalEDN() any { return Keyword(p.name) }
+
+// Embedded and Plain are embedded in structs.
+type (
+	Embedded struct {
+		In any `json:"in"`
+	}
+	Plain string
+)
 
 // FuzzDecode: what is read can be written and read again; it takes no more memory
 // than is allowed; and an error names a place in the text.
@@ -381,14 +588,27 @@ func TestErrorsAreShort(t *testing.T) {
 // its values need.
 func TestMemory(t *testing.T) {
 	for _, element := range []string{"\n", "[]", "{}", "#{}", "()", "#a[]", "1", `"a long string that is not interned, however often"`} {
-		d := NewDecoder(io.MultiReader(strings.NewReader("["), &repeat{text: element + " 1 "}))
-		d.maxMemory, d.maxForm = 4<<20, 1<<20
-		_, err := d.Decode()
-		if err == nil || !strings.Contains(err.Error(), "MiB") {
-			t.Errorf("endless %s gives %v", element, err)
+		for _, test := range []struct {
+			memory, form int64
+			want         string
+		}{{1 << 20, MaxForm, "a form whose values take more than 1 MiB"}, {MaxMemory, 1 << 20, "a form larger than 1 MiB"}} {
+			d := NewDecoder(io.MultiReader(strings.NewReader("["), &repeat{text: element + " 1 "}))
+			d.maxMemory, d.maxForm = test.memory, test.form
+			if _, err := d.Decode(); err == nil || !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("endless %s gives %v, want %s", element, err, test.want)
+			}
+			if test.memory == 1<<20 && d.Memory() > 5<<18 {
+				t.Errorf("endless %s takes %d KiB, the limit is 1024", element, d.Memory()>>10)
+			}
 		}
-		if d.Memory() > 5<<20 {
-			t.Errorf("endless %s takes %d MiB, the limit is 4", element, d.Memory()>>20)
+	}
+	// They are limits of one form, not of all together.
+	form := "[" + strings.Repeat("[]", 20_000) + "]"
+	d := NewDecoder(strings.NewReader(strings.Repeat(form, 10)))
+	d.maxMemory, d.maxForm = 2<<20, 100_000
+	for range 10 {
+		if _, err := d.Decode(); err != nil {
+			t.Fatalf("forms that are small enough: %v", err)
 		}
 	}
 }
@@ -428,17 +648,19 @@ func TestVector(t *testing.T) {
 
 func TestFromJSONErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                        "1:1: the JSON text ends too early",
-		"{\n  \"a\": [1, }":       "2:12: found '}' where JSON does not allow it",
-		"{\"a\" 1}":               "1:6: found '1' where JSON does not allow it",
-		"[1 2]":                   "1:4: found '2' where JSON does not allow it",
-		"[tru]":                   "1:5: found ']' where JSON does not allow it",
-		"[\"a\nb\"]":              "1:4: found '\\n' where JSON does not allow it",
-		"[é]":                     "1:2: found 'é' where JSON does not allow it",
-		"]":                       "1:1: found ']' where JSON does not allow it",
-		"1 2":                     "1:2: more text after the JSON value",
-		"\"a\xffb\"":              "1:3: text that is not UTF-8",
-		"1e999":                   "1:6: a number out of range: 1e999",
+		"":                  "1:1: the JSON text ends too early",
+		"{\n  \"a\": [1, }": "2:12: found '}' where JSON does not allow it",
+		"{\"a\" 1}":         "1:6: found '1' where JSON does not allow it",
+		"[1 2]":             "1:4: found '2' where JSON does not allow it",
+		"[tru]":             "1:5: found ']' where JSON does not allow it",
+		"[\"a\nb\"]":        "1:4: found '\\n' where JSON does not allow it",
+		"[é]":               "1:2: found 'é' where JSON does not allow it",
+		"]":                 "1:1: found ']' where JSON does not allow it",
+		"1 2":               "1:2: more text after the JSON value",
+		"\"a\xffb\"":        "1:3: text that is not UTF-8",
+		"1e999":             "1:6: a number out of range: 1e999",
+		`{"a\q": 1}`:        "1:5: found 'q' where JSON does not allow it",
+		`"` + strings.Repeat("a", MaxString+1) + `"`: "1:16777220: a string longer than 16 MiB",
 		"[01]":                    "1:3: found '1' where JSON does not allow it",
 		"-x":                      "1:2: found 'x' where JSON does not allow it",
 		"[1.]":                    "1:4: found ']' where JSON does not allow it",

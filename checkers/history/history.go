@@ -4,7 +4,8 @@ import "fmt"
 
 // History is a sequence of operations with their pairing. The zero value is an
 // empty history. New also checks that the operations fit together; a History made
-// from Ops without it leaves those that do not fit unpaired.
+// from Ops without it leaves those that do not fit unpaired, and must not be used by
+// several goroutines until Completion or Invocation was called once.
 type History struct {
 	Ops  []Op    // Index is the position of each
 	pair []int32 // index of the other half, -1 when there is none
@@ -76,11 +77,12 @@ func (h *History) pairAll(misfit func(*PairingError) bool) {
 	}
 }
 
-// Completion returns the completion of an invocation, or nil if the history
-// ends before it.
+// Completion returns the completion of an invocation of the history's Ops, or nil if the
+// history ends before it, or the operation is the nemesis's.
 func (h *History) Completion(invocation *Op) *Op { return h.other(invocation) }
 
-// Invocation returns the invocation of a completion, nil for the nemesis.
+// Invocation returns the invocation of a completion of the history's Ops, nil for the
+// nemesis.
 func (h *History) Invocation(completion *Op) *Op { return h.other(completion) }
 
 func (h *History) other(op *Op) *Op {

@@ -40,14 +40,14 @@ const CommittedOffsets = "committed-offsets"
 // Op is one record: an invocation or a completion.
 type Op struct {
 	Index   int           // position in the history, from 0
-	Time    time.Duration // since the start of the run
+	Time    time.Duration // since the start of the run, in the text in nanoseconds
 	Process int           // the logical client, from 0, or Nemesis
 	F       string        // the function, such as read or broadcast
 	Value   any           // an EDN value; see package edn
 	Error   any           // an EDN value, nil if there is none
 	Extra   edn.Map       // all other fields, in the order of the text
 	Type    Type
-	Final   bool // a read after the recovery, at the end of the run
+	Final   bool // a read after the recovery, at the end of the run: :final? true
 
 	Line, Column int32 // where the record begins in the text that it was read from, from 1; 0 if there is no text
 }

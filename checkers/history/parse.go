@@ -46,8 +46,8 @@ func isTxn(f any) bool {
 func keywordMops(v any) {
 	seq, _ := v.([]any)
 	for _, mop := range seq {
-		if parts, ok := mop.([]any); ok && len(parts) > 0 {
-			if s, ok := parts[0].(string); ok && edn.Keyword(s).Valid() {
+		if parts, _ := mop.([]any); len(parts) > 0 {
+			if s, _ := parts[0].(string); edn.Keyword(s).Valid() {
 				parts[0] = edn.Keyword(s)
 			}
 		}

@@ -48,7 +48,7 @@ type Decompressor struct {
 // DefaultLimits.
 type Reader struct {
 	Limits        Limits
-	Decompressors []Decompressor // besides gzip; package zstd has one
+	Decompressors []Decompressor // besides gzip; package history/zstd has one
 	Progress      func(Progress) // if not nil, called every 4 MiB of text and at the end
 }
 
@@ -88,7 +88,7 @@ func (r *Reader) ReadFile(path string) (*History, error) {
 func (r *Reader) Read(text io.Reader) ([]Op, error) {
 	size := int64(0)
 	if f, ok := text.(interface{ Stat() (fs.FileInfo, error) }); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		if info, err := f.Stat(); err == nil {
 			size = info.Size()
 		}
 	}
