@@ -214,19 +214,20 @@ var errorCodes = map[int64]Error{
 // fromBody returns the error that the body of a message of type error describes.
 func fromBody(body edn.Map) *Error {
 	e := Error{Name: "unknown"}
-	if v, _ := lastValue(body, "code"); v != nil {
-		if code, ok := v.(int64); ok {
-			if known, ok := errorCodes[code]; ok {
-				e = known
-			}
+	code, _ := lastValue(body, "code")
+	if code, ok := code.(int64); ok {
+		if known, ok := errorCodes[code]; ok {
+			e = known
 		}
 	}
-	if v, ok := lastValue(body, "text"); !ok || v == nil {
+	text, _ := lastValue(body, "text")
+	switch text := text.(type) {
+	case nil:
 		e.Text = "no text"
-	} else if text, ok := v.(string); ok {
+	case string:
 		e.Text = text
-	} else {
-		e.Text = jsonText(v)
+	default:
+		e.Text = jsonText(text)
 	}
 	return &e
 }

@@ -96,10 +96,11 @@ func TestNew(t *testing.T) {
 		{"echo", Options{Nodes: nodes}, "workload echo needs at least one node and one worker, found 1 and 0"},
 		{"lin-kv", Options{Nodes: nodes, Concurrency: 4}, "<nil>"},
 		{"lin-kv", Options{Nodes: nodes, Concurrency: 5}, "workload lin-kv shares each key among 2 workers, twice the number of nodes, but the concurrency is 5: choose a multiple of 2, such as --concurrency 2n"},
-		{"broadcast", Options{Nodes: nodes, Concurrency: 1, Topology: "moebius"}, "moebius"},
+		{"lin-kv", Options{Nodes: []string{"n0", "n1"}, Concurrency: 6}, "workload lin-kv shares each key among 4 workers, twice the number of nodes, but the concurrency is 6: choose a multiple of 4, such as --concurrency 2n"},
+		{"broadcast", Options{Nodes: nodes, Concurrency: 1, Topology: "moebius"}, `unknown topology "moebius", expected one of [line grid tree tree2 tree3 tree4 total]`},
 	} {
 		_, err := New(c.name, c.o, kernel.New(1))
-		if got := fmt.Sprint(err); got != c.want && (c.name != "broadcast" || !strings.Contains(got, c.want)) {
+		if got := fmt.Sprint(err); got != c.want {
 			t.Errorf("%s with %d nodes and %d workers: %s, expected %s", c.name, len(c.o.Nodes), c.o.Concurrency, got, c.want)
 		}
 	}
@@ -295,6 +296,19 @@ func TestKafkaOperations(t *testing.T) {
 		t.Errorf("a key without messages to poll was assigned: %v", withUnpolled)
 	}
 	within(t, "assignments of a key with a message that nobody polled", withUnpolled[1], 35, 75)
+}
+
+// TestKafkaAssignment: an assignment has the key of its own, and sometimes all keys with
+// messages that nobody polled, each once.
+func TestKafkaAssignment(t *testing.T) {
+	w := newWorkload(t, "kafka", Options{Concurrency: 2, MaxWritesPerKey: 100}).(*kafka)
+	w.sent = map[string]int64{"10": 1, "9": 1, "8": 1}
+	drawn := map[string]int{}
+	for range 300 {
+		drawn[fmt.Sprint(w.assignment("9"))]++
+	}
+	within(t, "assignments of all keys", drawn["[9 8 10]"], 80, 120)
+	within(t, "assignments of one", drawn["[9]"], 180, 220)
 }
 
 // kafkaNode answers kafka's requests, polls with msgs, and keeps what polls ask for.

@@ -155,7 +155,6 @@ func (l *Load) tick() {
 	now := l.kernel.Now()
 	if len(free) > 0 {
 		if op, w, ok := l.workload.Next(now, free); ok {
-			l.starving = false
 			l.due = max(l.due, now-maxBacklog) + time.Duration(2*l.random.Float64()/l.pace.Rate*float64(time.Second))
 			l.kernel.At(l.due, l.tick)
 			l.invoke(w.Index, op, nil)

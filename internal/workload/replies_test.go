@@ -2,7 +2,9 @@ package workload
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,4 +100,79 @@ func answer(t *testing.T, name, f, reply string) string {
 		}
 	}
 	return text
+}
+
+// TestStrays: a client says why a message is no answer to its request, once for each. The
+// late answer to a request that timed out is none either, but nothing to speak of.
+func TestStrays(t *testing.T) {
+	k := kernel.New(1)
+	c := NewClient(k, &requests{}, "c1", "n0")
+	var strays []string
+	outcomes := ""
+	call := func() {
+		c.Call(setAddRPC, nil, DefaultTimeout, func(_ Reply, err *Error) { outcomes += fmt.Sprintln(err == nil) })
+	}
+	deliver := func(body string) {
+		c.Deliver(journal.Message{ID: 7, Src: "n0", Dest: "c1", Body: json.RawMessage(body)})
+	}
+	deliver("[]") // nobody listens
+	c.OnStray = func(s Stray) { strays = append(strays, s.String()) }
+	call()
+	deliver("[]")
+	deliver(`{"type":"add_ok","in_reply_to":0}`)
+	deliver(`{"type":"add_ok","in_reply_to":1}`)
+	deliver(`{"type":"add_ok","in_reply_to":1}`)
+	call()
+	for k.Step() {
+	}
+	deliver(`{"type":"add_ok","in_reply_to":2}`)
+	deliver(`{"type":"add_ok","in_reply_to":2}`)
+	call()
+	c.Close()
+	for k.Step() {
+	}
+	c.Close()
+	want := []string{
+		`its body is not a JSON object: {"id":7,"src":"n0","dest":"c1","body":[]}`,
+		`its "in_reply_to" is 0, but c1 sent no request with that msg_id: {"id":7,"src":"n0","dest":"c1","body":{"type":"add_ok","in_reply_to":0}}`,
+		`request 1 has been answered before: {"id":7,"src":"n0","dest":"c1","body":{"type":"add_ok","in_reply_to":1}}`,
+		`request 2 has been answered before: {"id":7,"src":"n0","dest":"c1","body":{"type":"add_ok","in_reply_to":2}}`,
+	}
+	if !slices.Equal(strays, want) {
+		t.Errorf("the strays are\n%s\nwant\n%s", strings.Join(strays, "\n"), strings.Join(want, "\n"))
+	}
+	if outcomes != "true\nfalse\n" {
+		t.Errorf("the requests succeeded: %q, want the first, not the second, and of the third nothing", outcomes)
+	}
+}
+
+// TestInit: the answer to init may have any fields, as in Maelstrom, which looks only at
+// its type.
+func TestInit(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"type":"init_ok","version":3}`:              "<nil>",
+		`{"type":"ok"}`:                               `malformed-rpc-response: reply of n0 to init: its "type" is "ok", expected "init_ok"`,
+		`{"type":"error","code":13,"text":"no disk"}`: "crash: no disk",
+	} {
+		v, err := edn.FromJSON([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := InitRPC.reply("n0", v.(edn.Map)); (err == nil) != (want == "<nil>") || err != nil && err.Error() != want {
+			t.Errorf("%s gives %v, want %s", body, err, want)
+		}
+	}
+}
+
+// TestSetupError: what a node did wrong before the load can be told from the error.
+func TestSetupError(t *testing.T) {
+	silent := &SetupError{"n1", "topology", DefaultTimeout, &Error{Name: "net-timeout"}}
+	wrong := &SetupError{"n1", "topology", DefaultTimeout, &Error{Name: "abort", Text: "no"}}
+	if !silent.Silent() || wrong.Silent() {
+		t.Errorf("silent: %v, %v, want only the one that gave no answer", silent.Silent(), wrong.Silent())
+	}
+	var cause *Error
+	if !errors.As(wrong, &cause) || cause.Name != "abort" {
+		t.Errorf("%v hides its cause", wrong)
+	}
 }

@@ -249,8 +249,8 @@ func (offset) String() string { return "an integer, 0 or more" }
 type offsetMessage struct{}
 
 func (o offsetMessage) Check(v any) *mismatch {
-	pair, ok := v.([]any)
-	if !ok || len(pair) != 2 || (offset{}).Check(pair[0]) != nil {
+	pair, _ := v.([]any)
+	if len(pair) != 2 || (offset{}).Check(pair[0]) != nil {
 		return &mismatch{"", o.String(), v}
 	}
 	return nil
@@ -266,8 +266,8 @@ type microOp struct {
 }
 
 func (o microOp) Check(v any) *mismatch {
-	mop, ok := v.([]any)
-	if !ok || len(mop) != 3 || mop[0] != "r" && mop[0] != o.write {
+	mop, _ := v.([]any)
+	if len(mop) != 3 || mop[0] != "r" && mop[0] != o.write {
 		return &mismatch{"", o.String(), v}
 	}
 	if mop[0] == "r" {
