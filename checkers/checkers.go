@@ -15,14 +15,19 @@ import (
 // Options are what a check needs to know of a test besides its history.
 type Options struct {
 	Workload          string   // one of Workloads
-	Availability      *float64 // the least fraction of operations that must succeed; nil for any
+	Availability      *float64 // the least fraction of operations that must succeed, from 0 to 1; nil for any
 	ConsistencyModels []string // for transactions; nil for strict-serializable
 	SequentialKeys    bool     // txn-rw-register: assume that each key by itself is sequentially consistent, and order its versions as each process used them
 	LinearizableKeys  bool     // txn-rw-register: assume that each key by itself is linearizable, and order its versions by real time
 
-	Nodes       []string // the nodes of the test, in order; nil if they are not known
-	Concurrency int      // the number of workers; 0 for one for each node
-	Strict      bool     // run the checks of strict mode, too
+	// Nodes are the ids of the nodes in their order, and Concurrency is the number of
+	// workers, 0 for one for each node: worker i talks to node i mod len(Nodes). Findings
+	// then name nodes besides processes. Without Nodes, Silences and most checks of strict
+	// mode have nothing to go by.
+	Nodes       []string
+	Concurrency int
+
+	Strict bool // run the checks of strict mode, too
 
 	// Settle is how long after the last update strict mode waits before it expects
 	// every node to show it. The network must be free of partitions by then. 0 stands

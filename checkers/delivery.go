@@ -41,7 +41,7 @@ func NewDelivery(nodes int) *Delivery {
 	return &Delivery{nodes, map[string]time.Duration{}, map[string]map[string]time.Duration{}, map[int64]mention{}}
 }
 
-// Add takes the next event of the journal.
+// Add takes the next event of the journal; journal.Read calls a function with each.
 func (d *Delivery) Add(e journal.Event) {
 	switch e.Kind {
 	case journal.Send:

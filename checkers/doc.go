@@ -34,7 +34,7 @@
 //	StatsOf          no operation of some kind succeeded                    everything else
 //	Availability     too few operations succeeded                           nothing
 //	Echo             an answer is not the echo of its request, or is        nothing
-//	                 missing, for which the node need not be to blame
+//	                 missing, even if the network lost it
 //	UniqueIDs        an id was generated twice                              nothing
 //	SetFull          a known element is missing from all later reads        elements that one node lacks, duplicates, inventions
 //	Counter          a final read is not a possible sum                     reads before the end, nodes without a final read
@@ -49,6 +49,38 @@
 // Options.SequentialKeys and LinearizableKeys are assumptions of the caller; where a
 // history contradicts them, cyclic-versions is reported.
 //
+// # Operations
+//
+// These are the operations of each workload, their values when they are invoked and when
+// they complete as ok, in EDN. One that completes as fail or info keeps the value of its
+// invocation.
+//
+//	workload         operation  invoked with                  answered with
+//	echo             echo       any value                     a map whose field :echo is that value
+//	unique-ids       generate   nil                           the id, any value
+//	broadcast        broadcast  the element, any value        the same
+//	                 read       nil                           the elements: a vector, list or set; nil for none
+//	g-set            add        the element, any value        the same
+//	                 read       nil                           as of broadcast
+//	g-counter        add        an integer from 0 on          the same
+//	                 read       nil                           an integer; only reads that are Final are judged
+//	pn-counter       add        an integer                    the same
+//	                 read       nil                           as of g-counter
+//	kafka            send       [[:send key message]]         [[:send key [offset message]]]
+//	                 poll       [[:poll]]                     [[:poll {key [[offset message] …]}]]
+//	                 txn        several of both               several of both
+//	                 assign     a vector of keys              the same
+//	                 crash      nil                           never
+//	lin-kv           read       [key nil]                     [key value]
+//	                 write      [key value]                   the same
+//	                 cas        [key [from to]]               the same
+//	txn-rw-register  txn        [[:r key nil] [:w key value]] with values in place of nil
+//	txn-list-append  txn        [[:r key nil]                 with vectors of the elements in place of nil
+//	                             [:append key element]]
+//
+// A value of another shape is a *ShapeError. Values, keys and messages of any kind are
+// compared exactly: 1, 1.0 and "1" are three values.
+//
 // # Results
 //
 // Results.Workload holds the result of the workload's own check, a type for each:
@@ -62,12 +94,15 @@
 // Maelstrom's results.edn.
 //
 // Each check is also a function of its own, such as LinKV, for histories of other
-// tests. It ignores operations that it does not know.
+// tests. It ignores operations that it does not know, and returns a *ShapeError for a
+// value that does not have the shape in the table above. Of Options it uses what concerns
+// it, and Nodes and Concurrency to name nodes in its findings.
 //
 // # Packages
 //
 //   - edn: extensible data notation, the format of histories and results
-//   - history: operations, their pairing, reading and writing
+//   - history: operations, their pairing, reading and writing; history/zstd reads
+//     compressed ones
 //   - journal: messages, and the statistics of the network
 //   - linkvpage: HTML timelines of keys that are not linearizable
 package checkers

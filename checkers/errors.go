@@ -11,7 +11,7 @@ import (
 // A FunctionError is an operation that the workload does not have.
 type FunctionError struct {
 	Op   history.Op
-	Want []string
+	Want []string // the operations of the workload
 }
 
 func (e *FunctionError) Error() string {
@@ -25,7 +25,7 @@ func (e *FunctionError) Position() (line, column int) { return e.Op.Position() }
 // A ShapeError is an operation whose value is not what the workload defines.
 type ShapeError struct {
 	Op   history.Op
-	Want string
+	Want string // what its value must look like
 }
 
 func (e *ShapeError) Error() string {

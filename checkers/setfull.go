@@ -13,7 +13,7 @@ import (
 // SetFullResult counts the outcomes of the elements of a set.
 type SetFullResult struct {
 	Verdict
-	AttemptCount    int // elements that clients tried to add
+	AttemptCount    int // the elements that clients tried to add; each of them is stable, lost or was never read
 	StableCount     int
 	Lost            []any      // ascending
 	NeverRead       []any      // ascending
@@ -84,8 +84,8 @@ func asAdd(op *history.Op) any {
 	return taggedOp(&renamed)
 }
 
-// SetFull follows every element that was added, by operations named add, through
-// the reads of all clients together. An element is known from the completion
+// SetFull follows every element that was added, by operations whose name is the value of
+// add ("broadcast" or "add"), through the operations named read of all clients together. An element is known from the completion
 // of its add, or of the first read that shows it, whichever is earlier. It is stable
 // if the last read that was invoked shows it, and lost if it was known and is missing
 // from a read invoked after the last one that showed it. Reads that completed before
@@ -96,7 +96,8 @@ func asAdd(op *history.Op) any {
 // read that was invoked shows it; duplicates within a read; and elements that
 // nobody added. The verdict is Unknown if no element is stable and none is lost.
 //
-// The definition is that of Jepsen's set-full checker.
+// The definition is that of Jepsen's set-full checker
+// (https://jepsen-io.github.io/jepsen/jepsen.checker.html#var-set-full).
 func SetFull(h *history.History, add string, o Options) (*SetFullResult, error) {
 	s, err := newSetHistory(h, add)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Counts are the numbers of completed operations of clients, by outcome.
 type Counts struct {
-	Valid     Validity `json:"valid?"`
+	Valid     Validity `json:"valid?"` // of one function: whether any succeeded
 	Count     int      `json:"count"`
 	OKCount   int      `json:"ok-count"`
 	FailCount int      `json:"fail-count"`
@@ -71,7 +71,7 @@ func (s *Stats) addError(op *history.Op) {
 	e.vary = e.vary || text != e.first
 }
 
-// ByF are counts by the name of the operation.
+// ByF holds the counts of each function, such as read.
 type ByF map[string]*Counts
 
 // MarshalEDN returns a map with keywords for keys, in order.
@@ -181,13 +181,16 @@ func (s *Stats) errorsOf(f string) (out []string, examples []Evidence) {
 	return out, examples
 }
 
-// Errors lists the most frequent errors that clients got, most frequent first.
+// Errors lists the three most frequent kinds of error that clients got, most frequent
+// first, such as "2 × txn fail: precondition-failed: 3 is not 4", and how many more kinds
+// there are.
 func (s *Stats) Errors() []string {
 	errors, _ := s.errorsOf("")
 	return errors
 }
 
-// AvailabilityResult is the fraction of operations that succeeded.
+// AvailabilityResult is the fraction of the invoked operations that succeeded, from 0 to
+// 1; it is 1 for none.
 type AvailabilityResult struct {
 	Valid      Validity `json:"valid?"`
 	OKFraction float32  `json:"ok-fraction"`
@@ -200,9 +203,9 @@ type AvailabilityResult struct {
 
 // Availability compares the fraction of the invoked operations that succeeded with
 // least, the lowest acceptable one from 0 to 1; nil accepts any. It counts, and so misses
-// nothing. Too low a fraction is Unknown
-// rather than Invalid if the runner itself stalled, because requests of the nodes may
-// have timed out through no fault of theirs.
+// nothing. As in Maelstrom the fraction is a float32: 9 of 10 are less than a least of
+// 0.9. Too low a fraction is Unknown rather than Invalid if the runner itself stalled,
+// because requests of the nodes may have timed out through no fault of theirs.
 func Availability(h *history.History, least *float64) AvailabilityResult {
 	ok, invoked, crashes := 0, 0, 0
 	stalled := time.Duration(0)

@@ -28,3 +28,28 @@ func TestErrorsByKind(t *testing.T) {
 		t.Errorf("the errors are %q, expected %q", got, want)
 	}
 }
+
+// TestAvailabilityAtTheLimit: a fraction is compared as Maelstrom does, as a float32, of
+// which some are below the number that they stand for.
+func TestAvailabilityAtTheLimit(t *testing.T) {
+	for _, test := range []struct {
+		ok, of int
+		least  float64
+		want   Validity
+	}{{1, 1, 1, Valid}, {9, 10, 0.9, Invalid}, {10, 11, 0.9, Valid}, {3, 4, 0.75, Valid}, {7, 10, 0.75, Invalid}, {0, 2, 0, Valid}, {0, 0, 0, Unknown}} {
+		h := &history.History{}
+		for i := range test.of {
+			done := history.OK
+			if i >= test.ok {
+				done = history.Info
+			}
+			h.Ops = append(h.Ops, history.Op{Process: i, F: "read"}, history.Op{Process: i, F: "read", Type: done})
+		}
+		if r := Availability(h, &test.least); r.Valid != test.want {
+			t.Errorf("%d of %d with at least %v demanded: %v (%v), want %v", test.ok, test.of, test.least, r.Valid, r.OKFraction, test.want)
+		}
+		if r := Availability(h, nil); r.Valid != Valid {
+			t.Errorf("%d of %d with nothing demanded: %v", test.ok, test.of, r.Valid)
+		}
+	}
+}

@@ -11,7 +11,8 @@ import (
 	"glomers/checkers/history"
 )
 
-// UniqueIDsResult counts generated ids.
+// UniqueIDsResult counts the requests for an id, the ids that clients got, and the ids
+// that they got more than once.
 type UniqueIDsResult struct {
 	Verdict
 	AttemptedCount    int
