@@ -12,6 +12,7 @@ import (
 var crashes = []struct{ printed, hint string }{
 	{"No handler for {", "A message came whose type has no handler, and the library ends the program. An answer to Send is a message like any other and needs " +
 		"a handler; an answer to RPC or SyncRPC goes to the caller."},
+	{"fatal error: stack overflow", "A function calls itself without end. The log of the node has the stack: below \"goroutine\", look for the function that comes again and again."},
 	{"fatal error: concurrent map", "Handlers run at the same time, each in a goroutine of its own. Hold a sync.Mutex wherever they use the map; --race names the places."},
 	{"fatal error: all goroutines are asleep", "Every goroutine waits for another one. The crash report says where each of them is: look for a lock that is taken twice, or a channel " +
 		"that nobody reads."},

@@ -75,6 +75,7 @@ func TestCrashHint(t *testing.T) {
 	}{
 		{nodeio.Error{Stderr: []string{"Received …", `2026/01/01 No handler for {"src":"n3","dest":"n4","body":{"type":"gossip_ok"}}`}}, "needs a handler"},
 		{nodeio.Error{Crash: []string{"fatal error: concurrent map writes", "", "goroutine 7 [running]:"}}, "sync.Mutex"},
+		{nodeio.Error{Crash: []string{"fatal error: stack overflow"}}, "calls itself without end"},
 		{nodeio.Error{Crash: []string{"panic: assignment to entry in nil map"}}, "make("},
 		{nodeio.Error{Crash: []string{"panic: open /logs/node.log: no such file or directory"}}, "os.MkdirAll"},
 		{nodeio.Error{Stderr: []string{"2026/01/01 open /logs/node.log: No such file or directory"}}, "os.MkdirAll"}, // Go for wasip1 writes it so

@@ -25,10 +25,11 @@ var wasmEdits = []edit{
 	// the program is never idle and never reads input. There are no signals, so the
 	// goroutine can block for ever.
 	{"src/os/signal/signal_unix.go", "\tfor {\n\t\tprocess(syscall.Signal(signal_recv()))\n\t}\n", "\tselect {}\n"},
-	// A stack may grow to 1 GB, which is all the memory that a node has: a recursion without
-	// end would be ended for its memory, without a word of where it is. With the limit of
-	// 32-bit systems the runtime finds it first, and prints the stack.
-	{"src/runtime/proc.go", "maxstacksize = 1000000000\n", "maxstacksize = 250000000\n"},
+	// A recursion without end would reach wazero's limit for a stack, 50 MB of its own frames,
+	// before Go's, 1 GB of Go's frames, and end without a word of where it is. With this
+	// limit, which lets a stack grow to 8 MiB, Go's runtime finds it first, and prints the
+	// stack: a quarter of a million calls of a function with a small frame.
+	{"src/runtime/proc.go", "maxstacksize = 1000000000\n", "maxstacksize = 16000000\n"},
 	// wasip1 has no process ids: syscall.Getpid returns 3. Programs build unique ids from
 	// it, so the simulation passes each node a process id in the environment.
 	{

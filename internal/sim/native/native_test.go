@@ -278,6 +278,7 @@ func TestIsolation(t *testing.T) {
 	const want = `dial: dial tcp 127.0.0.1:80: socket: a simulated node has no network but its stdin and stdout
 listen: listen tcp 127.0.0.1:0: socket: a simulated node has no network but its stdin and stdout
 run: fork/exec /bin/true: a simulated node cannot start other processes
+output: pipe2: a simulated node cannot start other processes, and has no pipes
 exec: a simulated node cannot start other processes
 host: node <nil> 4321 1 1 1
 environment: HOME=/ PWD=/tmp TMPDIR=/tmp USER=node

@@ -162,6 +162,8 @@ func isolation() {
 	_, err = net.Listen("tcp", "127.0.0.1:0")
 	fmt.Println("listen:", err)
 	fmt.Println("run:", exec.Command("/bin/true").Run())
+	_, err = exec.Command("/bin/true").Output()
+	fmt.Println("output:", err)
 	fmt.Println("exec:", syscall.Exec("/bin/true", nil, nil))
 	host, err := os.Hostname()
 	fmt.Println("host:", host, err, os.Getpid(), runtime.NumCPU(), runtime.GOMAXPROCS(8), runtime.GOMAXPROCS(0))
