@@ -120,6 +120,8 @@ func (k *Kernel) Stopped() bool { return k.stopped }
 // Err returns the error that stopped the run, nil for a normal end.
 func (k *Kernel) Err() error { return k.err }
 
+// queue is a heap (container/heap) of events, the earliest first, and of those at one time the
+// one that was scheduled first.
 type queue []*Timer
 
 func (q queue) Len() int { return len(q) }

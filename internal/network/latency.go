@@ -34,6 +34,7 @@ func (l Latency) Validate() error {
 	return fmt.Errorf("latency distribution is %q, expected constant, uniform or exponential", l.Dist)
 }
 
+// draw returns the latency of one message.
 func (l Latency) draw(r *rand.Rand) time.Duration {
 	switch {
 	case l.Mean <= 0 || l.Dist == Constant:

@@ -169,6 +169,7 @@ func (n *Network) Slow(nodes []string, by time.Duration) {
 	}
 }
 
+// record adds an event of now to the journal.
 func (n *Network) record(kind journal.Kind, m journal.Message, reason string) {
 	n.journal.Record(journal.Event{Kind: kind, Time: n.kernel.Now(), Message: m, Reason: reason})
 }

@@ -60,6 +60,7 @@ func (n *Network) take(box *inbox) {
 	box.taking = false
 }
 
+// deliver hands a message to its receiver; it is lost if that was detached.
 func (n *Network) deliver(box *inbox, m journal.Message) {
 	if box.endpoint == nil {
 		n.record(journal.Drop, m, "closed")

@@ -78,8 +78,10 @@ func firstBytes(path string) ([]byte, error) {
 	return start, err
 }
 
+// isText reports whether the beginning of a file is text.
 func isText(b []byte) bool { return utf8.Valid(b) && !bytes.Contains(b, []byte{0}) }
 
+// firstLine returns the first line of a text, without its end.
 func firstLine(text []byte) string {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	return string(line)

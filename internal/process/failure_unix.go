@@ -29,4 +29,6 @@ func killedBy(state *os.ProcessState) (string, bool) {
 	return text, true
 }
 
+// isNotExecutable reports whether the system could not make out what kind of program a file
+// is.
 func isNotExecutable(err error) bool { return errors.Is(err, syscall.ENOEXEC) }

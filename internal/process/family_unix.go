@@ -30,6 +30,7 @@ func newFamily(cmd *exec.Cmd) *family {
 // started is called when the command has been started.
 func (f *family) started() error { return nil }
 
+// id returns the process id of the node, which is also that of its group.
 func (f *family) id() int { return f.cmd.Process.Pid }
 
 // wait waits for the end of the node, kills what is left of its group, and
@@ -43,6 +44,7 @@ func (f *family) wait() error {
 	return f.cmd.Wait()
 }
 
+// signal sends a signal to the group, unless its leader was reaped.
 func (f *family) signal(s syscall.Signal) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -52,9 +54,11 @@ func (f *family) signal(s syscall.Signal) error {
 	return syscall.Kill(-f.id(), s)
 }
 
+// kill kills the node and its children.
 func (f *family) kill() { f.signal(syscall.SIGKILL) }
 
 // pause stops the node and its children until resume.
 func (f *family) pause() error { return f.signal(syscall.SIGSTOP) }
 
+// resume ends a pause.
 func (f *family) resume() error { return f.signal(syscall.SIGCONT) }

@@ -185,4 +185,5 @@ func (n *node) readStderr(r *os.File) {
 	}
 }
 
+// fail returns the error that ends the run, with what the node printed last.
 func (n *node) fail(err error) error { return n.output.Fail(n.id, err) }

@@ -17,6 +17,7 @@ type outbox struct {
 	closed bool
 }
 
+// newOutbox returns an outbox that writes to w, and closes it in the end.
 func newOutbox(w io.WriteCloser) *outbox {
 	o := &outbox{w: w}
 	o.some = sync.NewCond(&o.mu)

@@ -13,6 +13,7 @@ type starter struct {
 	errors   chan error
 }
 
+// newStarter begins the thread that starts processes.
 func newStarter() *starter {
 	commands := make(chan *exec.Cmd)
 	s := &starter{commands: commands, errors: make(chan error)}

@@ -64,6 +64,7 @@ func (w *watchdog) started(group int) { w.write("start", group) }
 
 func (w *watchdog) reaped(group int) { w.write("end", group) }
 
+// write sends a command to the shell. Without a watchdog it does nothing.
 func (w *watchdog) write(verb string, group int) {
 	if w == nil {
 		return

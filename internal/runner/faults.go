@@ -109,6 +109,7 @@ func (t *test) stalled(d time.Duration) {
 // faults are the names of the faults in force.
 type faults []string
 
+// observe takes an operation of the nemesis, such as start-partition.
 func (f *faults) observe(op string) {
 	fault, begins := history.FaultOf(op)
 	if fault == "" {

@@ -18,6 +18,8 @@ type recent struct {
 	done  []completion          // of the last recentSpan, in order
 }
 
+// completion is the end of an operation: when, how long after its invocation, and whether it
+// succeeded.
 type completion struct {
 	at, latency time.Duration
 	ok          bool

@@ -113,6 +113,7 @@ type Strays struct {
 	First []workload.Stray // a few of them
 }
 
+// add counts a message that answered no request, and keeps the first few.
 func (s *Strays) add(stray workload.Stray) {
 	const few = 5
 	if s.Count++; len(s.First) < few {
@@ -218,12 +219,14 @@ func (t *test) every(d time.Duration, f func()) {
 	})
 }
 
+// enter begins a phase that takes the given time, 0 if that is unknown.
 func (t *test) enter(p Phase, total time.Duration) {
 	t.phase, t.phaseStart, t.phaseTotal = p, t.kernel.Now(), total
 	t.log.Info(string(p))
 	t.reportProgress()
 }
 
+// reportProgress tells whoever follows the run how far it is.
 func (t *test) reportProgress() {
 	if t.report == nil {
 		return
@@ -325,6 +328,8 @@ type witness interface {
 	Silent(node string, err error) error
 }
 
+// initError returns the error of a node that did not answer init as it must, with what it
+// printed instead if it was silent.
 func (t *test) initError(node string, err *workload.Error) error {
 	e := &InitError{node, err.Name == "net-timeout", err}
 	if w, ok := t.engine.(witness); ok && e.Silent {
@@ -366,6 +371,8 @@ func (t *test) omission(node, request string, timeout time.Duration, silent erro
 	return silent
 }
 
+// prepare sends what the clients of the workload send before the load, and then begins the
+// load and the faults.
 func (t *test) prepare() {
 	t.load.Prepare(func(err error) {
 		if err != nil {
@@ -406,6 +413,7 @@ type loggedMessages struct {
 	send, recv bool
 }
 
+// Record logs an event and passes it on.
 func (l loggedMessages) Record(e journal.Event) {
 	if (e.Kind == journal.Send && l.send) || (e.Kind == journal.Recv && l.recv) {
 		verb := map[journal.Kind]string{journal.Send: "send", journal.Recv: "recv"}[e.Kind]

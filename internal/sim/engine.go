@@ -45,6 +45,7 @@ type CPUCost struct{ Min, Max time.Duration }
 // Constant returns the cost that is the same for every message.
 func Constant(d time.Duration) CPUCost { return CPUCost{d, d} }
 
+// draw returns the cost of one message.
 func (c CPUCost) draw(r *rand.Rand) time.Duration {
 	if c.Max <= c.Min {
 		return c.Min

@@ -21,6 +21,7 @@ const (
 // a node that is farther behind gets messages faster than it can handle them.
 const maxWaiting = 50_000
 
+// errOverrun is the error of a node for which more messages wait than it will ever handle.
 func errOverrun() error {
 	return fmt.Errorf("cannot keep up: more than %d messages are waiting for it; look for a message that causes others whenever it arrives, even if it says nothing new, or one that is sent again too soon", maxWaiting)
 }
@@ -41,6 +42,7 @@ func (u *usage) at(clock time.Duration) {
 	}
 }
 
+// addMessage counts a message on stdout.
 func (u *usage) addMessage() error {
 	if u.messages++; u.messages > maxMessages {
 		return fmt.Errorf("floods the network: it printed more than %d messages within a second of virtual time", maxMessages)
@@ -48,6 +50,7 @@ func (u *usage) addMessage() error {
 	return nil
 }
 
+// addStdout counts bytes on stdout.
 func (u *usage) addStdout(bytes int) error {
 	if u.stdout += bytes; u.stdout > maxBytes {
 		return fmt.Errorf("floods its stdout: it printed more than %d MiB within a second of virtual time", maxBytes>>20)
@@ -55,6 +58,7 @@ func (u *usage) addStdout(bytes int) error {
 	return nil
 }
 
+// addStderr counts bytes on stderr.
 func (u *usage) addStderr(bytes int) error {
 	if u.stderr += bytes; u.stderr > maxBytes {
 		return fmt.Errorf("floods its stderr: it printed more than %d MiB within a second of virtual time", maxBytes>>20)
@@ -62,6 +66,7 @@ func (u *usage) addStderr(bytes int) error {
 	return nil
 }
 
+// addLogLine counts a line on stderr.
 func (u *usage) addLogLine() error {
 	if u.logLines++; u.logLines > maxLogLines {
 		return fmt.Errorf("floods its stderr: it printed more than %d lines within a second of virtual time", maxLogLines)
@@ -69,6 +74,7 @@ func (u *usage) addLogLine() error {
 	return nil
 }
 
+// addWakeup counts a time that a timer woke the node.
 func (u *usage) addWakeup() error {
 	if u.wakeups++; u.wakeups > maxWakeups {
 		return fmt.Errorf("sets timers without end: they woke it more than %d times within a second of virtual time; wait longer than a few microseconds, or run it with --engine process", maxWakeups)

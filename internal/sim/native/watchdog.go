@@ -41,12 +41,14 @@ type watched struct {
 	timers      uint64 // how many timers fired between the last two looks before it was ended
 }
 
+// begin is called when a step begins, and end when it has ended.
 func (w *watched) begin() { w.steps.Add(1) }
 func (w *watched) end()   { w.steps.Add(1) }
 
 // watchInterval is how often the watchdog looks at the processes.
 const watchInterval = 100 * time.Millisecond
 
+// newWatchdog returns a watchdog that looks at its processes until stop is called.
 func newWatchdog(limit time.Duration) *watchdog {
 	w := &watchdog{limit: limit, quit: make(chan struct{})}
 	w.done.Go(func() {
@@ -64,11 +66,13 @@ func newWatchdog(limit time.Duration) *watchdog {
 	return w
 }
 
+// stop ends the watchdog, and waits for it.
 func (w *watchdog) stop() {
 	close(w.quit)
 	w.done.Wait()
 }
 
+// add makes the watchdog observe a process.
 func (w *watchdog) add(n *watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

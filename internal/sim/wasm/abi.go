@@ -32,8 +32,10 @@ const (
 // lower half of its word; the upper half is undefined.
 type arguments []uint64
 
+// u32 returns a parameter of 32 bits.
 func (a arguments) u32(i int) uint32 { return uint32(a[i]) }
 
+// u64 returns a parameter of 64 bits.
 func (a arguments) u64(i int) uint64 { return a[i] }
 
 // bytes returns size bytes of the guest's memory at an address, as a slice that aliases
@@ -54,6 +56,7 @@ func (g *guest) putU32(at, v uint32) errno {
 	return errnoSuccess
 }
 
+// putU64 writes a number of 64 bits to the guest's memory.
 func (g *guest) putU64(at uint32, v uint64) errno {
 	if !g.memory.WriteUint64Le(at, v) {
 		return errnoFault

@@ -135,6 +135,7 @@ type reader struct {
 	err error
 }
 
+// fail records the first error. What is read after it is zero.
 func (r *reader) fail(text string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%s at byte %d of a section", text, r.at)
@@ -142,6 +143,7 @@ func (r *reader) fail(text string) {
 	r.at = len(r.b)
 }
 
+// byte reads a byte.
 func (r *reader) byte() byte {
 	if r.at >= len(r.b) {
 		r.fail("it ends early")
@@ -151,6 +153,7 @@ func (r *reader) byte() byte {
 	return r.b[r.at-1]
 }
 
+// skip passes over n bytes.
 func (r *reader) skip(n uint64) {
 	if n > uint64(len(r.b)-r.at) {
 		r.fail("it ends early")
@@ -173,6 +176,7 @@ func (r *reader) uint() uint64 {
 	return 0
 }
 
+// bytes reads a number and so many bytes, of which names and bodies consist.
 func (r *reader) bytes() []byte {
 	size := r.uint()
 	from := r.at
@@ -183,6 +187,7 @@ func (r *reader) bytes() []byte {
 	return r.b[from:r.at]
 }
 
+// limits passes over the least and the most size of a memory or table.
 func (r *reader) limits() {
 	if r.byte()&1 != 0 {
 		r.uint()
@@ -190,6 +195,8 @@ func (r *reader) limits() {
 	r.uint()
 }
 
+// memarg passes over the alignment and offset of a memory instruction, and the number of a
+// memory other than the first.
 func (r *reader) memarg() {
 	if r.uint()&(1<<6) != 0 {
 		r.uint()

@@ -88,6 +88,8 @@ func frames(trace string) []string {
 	return names
 }
 
+// onStack reports whether a function whose name begins with one of the prefixes is on a
+// stack.
 func onStack(stack []string, prefixes ...string) bool {
 	for _, f := range stack {
 		for _, p := range prefixes {

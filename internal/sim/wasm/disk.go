@@ -56,6 +56,8 @@ const (
 	rootFD   = 3
 )
 
+// newDisk returns a disk with nothing but /tmp, which may have limit bytes together with the
+// program's memory.
 func newDisk(limit uint64) *disk {
 	d := &disk{limit: limit}
 	d.root = d.create(true)
@@ -76,6 +78,7 @@ func (d *disk) reset() {
 	d.fds[rootFD] = &descriptor{file: d.root, path: "/"}
 }
 
+// create returns a new file or directory, which is not in any directory yet.
 func (d *disk) create(dir bool) *file {
 	d.inode++
 	f := &file{inode: d.inode}
@@ -115,6 +118,7 @@ func (d *disk) open(f *file, path string, appending bool) (uint32, errno) {
 	return 0, errnoMfile
 }
 
+// close closes a descriptor.
 func (d *disk) close(fd uint32) {
 	if f := d.fds[fd].file; f != nil {
 		f.opened--
@@ -186,6 +190,8 @@ func (f *file) ReadAt(buf []byte, offset int64) (int, error) {
 	return n, nil
 }
 
+// readAt reads from a file, and returns how many bytes there were. What was never written is
+// zero.
 func (f *file) readAt(buf []byte, offset int64) int {
 	if offset >= f.size {
 		return 0
@@ -225,6 +231,7 @@ func (d *disk) writeAt(f *file, buf []byte, offset int64) (int, errno) {
 	return len(buf), errnoSuccess
 }
 
+// isDir reports whether a file is a directory.
 func (f *file) isDir() bool { return f.entries != nil }
 
 // find returns the file at a path from the root, nil if there is none.

@@ -83,6 +83,7 @@ const (
 	whenceEnd     = 2
 )
 
+// filetype returns the type of a file; nil is stdin, stdout or stderr.
 func (f *file) filetype() byte {
 	switch {
 	case f == nil:
@@ -126,6 +127,7 @@ func fdRead(g *guest, a arguments) errno {
 	})
 }
 
+// readStdin is fd_read of stdin.
 func (g *guest) readStdin(a arguments) errno {
 	if len(g.stdin) == 0 && g.nonblocking {
 		return errnoAgain

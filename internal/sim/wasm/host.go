@@ -70,6 +70,7 @@ type guestContext struct {
 	guest *guest
 }
 
+// bind returns the function in the form in which wazero calls it.
 func (f function) bind() api.GoModuleFunc {
 	returns := slices.Contains(f.results, i32)
 	return func(ctx context.Context, _ api.Module, stack []uint64) {

@@ -102,6 +102,7 @@ type metering struct {
 // counter returns the number of the global variable that counts calls of a kind.
 func (m *metering) counter(kind int) uint64 { return m.fuel + 1 + uint64(kind) }
 
+// read finds out how many types, functions and global variables the module has.
 func (m *metering) read(all []section) error {
 	m.counted = countedFunctions(all)
 	r := reader{b: find(all, sectionType)}
@@ -273,6 +274,7 @@ func (m *metering) custom(body []byte) []byte {
 	return appendBytes(append(appendBytes(nil, []byte("name")), nameFunctions), out)
 }
 
+// globals copies the section of global variables, whose initial values may be functions.
 func (m *metering) globals(body []byte) ([]byte, error) {
 	r := reader{b: body}
 	count := r.uint()
@@ -304,6 +306,7 @@ func (m *metering) expression(r *reader, out []byte) []byte {
 	return out
 }
 
+// exports copies the section of exports, with the new numbers of functions.
 func (m *metering) exports(body []byte) ([]byte, error) {
 	r := reader{b: body}
 	count := r.uint()
@@ -330,6 +333,7 @@ const (
 	elementExpressions = 1 << 2 // instead of numbers of functions
 )
 
+// elements copies the section of elements, which fill tables with functions.
 func (m *metering) elements(body []byte) ([]byte, error) {
 	r := reader{b: body}
 	count := r.uint()
@@ -365,6 +369,7 @@ func (m *metering) elements(body []byte) ([]byte, error) {
 	return out, nil
 }
 
+// code rewrites the bodies of the functions.
 func (m *metering) code(body []byte) ([]byte, error) {
 	r := reader{b: body}
 	count := r.uint()

@@ -60,6 +60,7 @@ func Run(ctx context.Context, bin string) error {
 	return err
 }
 
+// run is Run without a limit.
 func run(ctx context.Context, bin string) error {
 	first, err := hash(ctx, bin, 1)
 	if err != nil {
