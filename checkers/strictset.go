@@ -87,13 +87,11 @@ func (s *strict) notEverywhere(known []*history.Op, reads map[string]*history.Op
 	s.report("not-everywhere", "acknowledged value is missing from the final read of some node", "acknowledged values are missing from the final read of some node", missing)
 }
 
-// counter checks the counters: every node has a final read, no read lies outside the
-// sums possible by the time it completed, and a grow-only counter never shrinks on a
-// node.
-func (s *strict) counter(growOnly bool) error {
+// counter checks the counters: every node has a final read, and no read lies outside the
+// sums possible by the time it completed.
+func (s *strict) counter() error {
 	low, high := int64(0), int64(0) // the sums of the negative and the positive additions that were attempted
-	answers := map[string][]counterAnswer{}
-	var outside, shrunk evidence
+	var outside evidence
 	for i := range s.h.Ops {
 		op := &s.h.Ops[i]
 		switch {
@@ -112,50 +110,9 @@ func (s *strict) counter(growOnly bool) error {
 			if value < low || value > high {
 				outside.add(fmt.Sprintf("%s read %d at %.3f s, when the sum was somewhere from %d to %d", s.process(op.Process), value, op.Time.Seconds(), low, high), nil, op)
 			}
-			node, began := s.replica(op), s.h.Invocation(op).Index
-			if before := highestBefore(answers[node], began); growOnly && before != nil && value < before.value {
-				shrunk.add(fmt.Sprintf("%s answered %d at %.3f s and %d at %.3f s", node, before.value, before.op.Time.Seconds(), value, op.Time.Seconds()), nil, before.op, op)
-			}
-			answers[node] = mostRecent(answers[node], counterAnswer{op, value}, began)
 		}
 	}
 	s.everyNodeRead(s.finalReads("add"))
 	s.report("outside", "read is outside the sums of what was added", "reads are outside the sums of what was added", outside)
-	s.report("shrunk", "read of a counter that only grows is below an earlier one of the same node", "reads of a counter that only grows are below an earlier one of the same node", shrunk)
 	return nil
-}
-
-// counterAnswer is a successful read of a counter.
-type counterAnswer struct {
-	op    *history.Op
-	value int64
-}
-
-// highestBefore returns the answer with the highest value among those that completed
-// before the operation at index began was invoked; nil if there is none.
-// Reads that overlap may be answered in either order.
-func highestBefore(answers []counterAnswer, began int) *counterAnswer {
-	var high *counterAnswer
-	for i := range answers {
-		if a := &answers[i]; a.op.Index < began && (high == nil || a.value > high.value) {
-			high = a
-		}
-	}
-	return high
-}
-
-// mostRecent adds an answer, whose read began at index began, to those of its node. Of
-// the ones that had ended before, only the highest is kept, so that the list
-// stays as long as the number of concurrent reads.
-func mostRecent(answers []counterAnswer, next counterAnswer, began int) []counterAnswer {
-	var kept []counterAnswer
-	if ended := highestBefore(answers, began); ended != nil {
-		kept = append(kept, *ended)
-	}
-	for _, a := range answers {
-		if a.op.Index >= began {
-			kept = append(kept, a)
-		}
-	}
-	return append(kept, next)
 }

@@ -110,7 +110,6 @@ var hints = map[string][]Hint{
 		{nil, "seq-kv is a sequentially consistent store: it may answer a read with a value from the past. Which requests must it answer from the present?"},
 		{[]string{"final-reads"}, "A sum that is too low lacks an addition: another one overwrote it, it was forgotten, or the store answered this read from the past. A sum that is too high has one twice. Which of them is it here, and what happens when a request times out?"},
 		{[]string{"outside"}, "A read shows more than has been added. Something was counted twice: an addition tried again after a timeout had in fact happened."},
-		{[]string{"shrunk"}, "A node's answer went back. It trusted an old answer of the store, or forgot what it had known before it was killed. What must a node know again before it answers?"},
 		{[]string{"availability"}, "If a node waits for the store in each request, the request fails when the store cannot be reached. What could it answer with?"},
 		{nil, "If every node writes a key of its own, no two nodes write the same one, and nobody needs compare-and-set to win a race. What is then the value of the counter?"},
 		{nil, "Each node keeps its own total and the last totals it heard of the others, answers from memory, and tells the others its total now and then, as an absolute number: heard twice, it does no harm. Or it writes that total to a key of its own in seq-kv and reads the others' keys."},

