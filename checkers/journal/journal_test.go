@@ -70,7 +70,6 @@ func TestAppend(t *testing.T) {
 
 func TestReadErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                        "not a glomers journal",
 		"hello\n":                 "not a glomers journal",
 		header + "s 1 2 a b\n":    "2:1: unknown event",
 		header + "r 5 2\n":        "2:1: message 5 was never sent",
@@ -92,6 +91,11 @@ func TestReadErrors(t *testing.T) {
 	err := Read(strings.NewReader(header+"s 0 1 a b {}\nr 0 "), func(Event) error { n++; return nil })
 	if !errors.Is(err, ErrTruncated) || n != 1 {
 		t.Errorf("a journal that was cut off gives %d events and %v", n, err)
+	}
+	for _, text := range []string{"", header[:5], strings.TrimSpace(header)} {
+		if err := Read(strings.NewReader(text), nil); !errors.Is(err, ErrTruncated) {
+			t.Errorf("the journal %q, which was cut off in its first line, gives %v", text, err)
+		}
 	}
 }
 

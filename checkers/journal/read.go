@@ -46,6 +46,9 @@ func Read(r io.Reader, f func(Event) error) error {
 	if err != nil && err != io.EOF && err != ErrTruncated {
 		return &LineError{1, err}
 	}
+	if err != nil && strings.HasPrefix(header, string(first)) { // nothing was written, or not all of this line
+		return &LineError{1, ErrTruncated}
+	}
 	if err != nil || string(first)+"\n" != header {
 		return &LineError{1, fmt.Errorf("expected %q, found %s: not a glomers journal of version 1", strings.TrimSpace(header), brief.Quote(first, 40))}
 	}

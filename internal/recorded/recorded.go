@@ -38,9 +38,11 @@ type Run struct {
 	path string // that was given
 }
 
-// Open opens a run's directory, or a history file by itself.
+// Open opens a run's directory, or a history file. A history.edn in the directory of a
+// run stands for the run; any other is a history by itself.
 func Open(path string) (*Run, error) {
 	given := path
+	var alone *Run
 	info, err := os.Stat(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -49,15 +51,18 @@ func Open(path string) (*Run, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		r := &Run{Dir: path, History: path, path: given}
+		alone = &Run{Dir: path, History: path, path: given}
 		if filepath.Base(path) != store.HistoryEDN {
-			return r, nil
+			return alone, nil
 		}
 		path = filepath.Dir(path)
 	}
 	opened, err := store.Open(path)
 	if err != nil {
 		return nil, err
+	}
+	if alone != nil && !opened.Known() {
+		return alone, nil
 	}
 	r := &Run{Dir: path, Test: opened.Test, Store: opened, path: given}
 	if r.Test != nil {
@@ -162,6 +167,9 @@ func (r *Run) judge(q verdict.Question, from Sources, progress func(history.Prog
 	}
 	if r.Test == nil {
 		j.From = from.Describe(q.Check)
+		if r.Store == nil {
+			j.From += ", a whole run (assumed: a history by itself does not say)"
+		}
 		return j, shape, nil
 	}
 	j.End, err = r.Store.End()

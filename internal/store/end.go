@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"glomers/internal/jepsen"
 )
 
 // End is the record that is written last. A run without it did not end by itself: it
@@ -77,19 +79,22 @@ func (r *Recorded) End() (*End, error) {
 	return end, nil
 }
 
-// Incomplete says why the records of a run of glomers are not those of a whole run,
-// given how many operations and events could be read; events is -1 where there is no
-// journal. It is empty for a whole run, and for a run of the real Maelstrom, which
-// has no end record.
+// Incomplete says why the records are not known to be those of a whole run, given how
+// many operations and events could be read; events is -1 where there is no journal. It
+// is empty for a whole run, and for a run of the real Maelstrom, which has no end record
+// but writes its history when the run is over.
 func (r *Recorded) Incomplete(operations int, events int64) (string, error) {
-	if r.Test == nil {
-		return "", nil
-	}
 	end, err := r.End()
 	if err != nil {
 		return "", err
 	}
 	switch {
+	case end == nil && r.foreign():
+		return "", nil
+	case end == nil && !r.Known():
+		path, err := r.HistoryPath()
+		return fmt.Sprintf("nothing says whether the run came to its end: there is no %s, and no %s, %s or %s of Maelstrom's; glomers check %s takes the history for that of a whole run",
+			EndJSON, jepsen.LogFile, jepsen.TestFile, ResultsEDN, path), err
 	case end == nil:
 		return "the run has no end record: the command was killed, or is still running", nil
 	case end.Ended == Interrupted:

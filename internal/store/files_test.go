@@ -17,6 +17,7 @@ import (
 	"glomers/checkers/edn"
 	"glomers/checkers/history"
 	"glomers/checkers/journal"
+	"glomers/internal/jepsen"
 )
 
 // read returns the text of a file.
@@ -174,15 +175,41 @@ func TestIncomplete(t *testing.T) {
 		if got, err := r.Incomplete(c.operations, c.events); got != c.want || err != nil {
 			t.Errorf("%s with %d operations and %d events: %q, %v; expected %q", c.end, c.operations, c.events, got, err, c.want)
 		}
-		r.Test = nil // the real Maelstrom writes no end record
-		if got, err := r.Incomplete(c.operations, c.events); got != "" || err != nil {
-			t.Errorf("a foreign run is called %q, %v", got, err)
-		}
 	}
 	r := &Recorded{Dir: t.TempDir(), Test: echoTest()}
 	write(t, "{", r.Dir, EndJSON)
 	if _, err := r.Incomplete(0, 0); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged end record is the error %v", err)
+	}
+}
+
+// TestWhoseRun: without test.json, other files tell a run of glomers, which must say that it
+// came to its end, from one of the real Maelstrom, which is only kept if it did.
+func TestWhoseRun(t *testing.T) {
+	const unended, unknown = "the run has no end record", "nothing says whether the run came to its end"
+	for _, c := range []struct {
+		files []string
+		want  string // the beginning; empty for a whole run
+	}{
+		{nil, unknown},
+		{[]string{HistoryText, Journal}, unknown},
+		{[]string{jepsen.LogFile}, ""},
+		{[]string{jepsen.TestFile}, ""},
+		{[]string{ResultsEDN}, ""},
+		{[]string{RunLog}, unended},
+		{[]string{RunLog, ResultsEDN}, unended},
+		{[]string{EndJSON, RunLog}, ""},
+		{[]string{EndJSON}, ""},
+	} {
+		r := &Recorded{Dir: t.TempDir()}
+		write(t, "", r.Dir, HistoryEDN)
+		for _, name := range c.files {
+			write(t, `{"ended": "complete"}`, r.Dir, name)
+		}
+		got, err := r.Incomplete(0, 0)
+		if err != nil || !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("with %v: %q, %v; expected %q", c.files, got, err, c.want)
+		}
 	}
 }
 

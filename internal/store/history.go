@@ -17,8 +17,8 @@ func reader(progress func(history.Progress)) *history.Reader {
 	return &history.Reader{Decompressors: []history.Decompressor{zstd.Decompressor()}, Progress: progress}
 }
 
-// History reads the history. That of a run of glomers that was killed may end in the
-// middle of an operation: cut is then what is wrong with its end, and the history
+// History reads the history. That of a run of glomers that was killed may be empty, or end
+// in the middle of an operation: cut is then what is wrong with its end, and the history
 // holds the operations before it.
 func (r *Recorded) History(progress func(history.Progress)) (h *history.History, cut, err error) {
 	path, err := r.HistoryPath()
@@ -30,9 +30,13 @@ func (r *Recorded) History(progress func(history.Progress)) (h *history.History,
 		return nil, nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
 	ops, err := reader(progress).Read(f)
 	if err != nil {
-		if err = history.InFile(path, err); r.Test == nil || len(ops) == 0 {
+		if err = history.InFile(path, err); r.Test == nil || len(ops) == 0 && info.Size() > 0 {
 			return nil, nil, err
 		}
 		cut = err
