@@ -58,13 +58,20 @@ func (s Stage) Measure(r *checkers.Results) map[string]float64 {
 	return figures
 }
 
-// Missing lists what a program lacks for the medal, each in a few words; nothing
-// if it has earned it.
-func (m Medal) Missing(r Record) []string {
+// Lack is one thing that a program lacks for a medal.
+type Lack struct {
+	Text string // in a few words
+	// Try is the command by which the program may earn it as it is, or learn why it does
+	// not: a subcommand of glomers and its flags. It is nil if only another program can.
+	Try []string
+}
+
+// Missing lists what a program lacks for the medal; nothing if it has earned it.
+func (m Medal) Missing(r Record) []Lack {
 	if !r.Passed {
-		return []string{"a pass with the challenge's own options"}
+		return []Lack{{"a pass with the challenge's own options", []string{"test"}}}
 	}
-	var missing []string
+	var missing []Lack
 	for _, c := range m.Criteria {
 		v, measured := r.Figures[c.Title]
 		if measured && v < c.Limit {
@@ -74,17 +81,23 @@ func (m Medal) Missing(r Record) []string {
 		if measured {
 			have = strings.TrimSpace("now " + checkers.Figure(v) + " " + c.Unit)
 		}
-		missing = append(missing, fmt.Sprintf("%s (%s)", c, have))
+		missing = append(missing, Lack{Text: fmt.Sprintf("%s (%s)", c, have)})
 	}
 	if m.Strict && !r.Strict {
-		missing = append(missing, "a pass with --strict")
+		missing = append(missing, Lack{"a pass with --strict", []string{"test", "--strict"}})
 	}
 	switch {
 	case m.Hard == 0:
 	case len(r.HardFails) > 0:
-		missing = append(missing, fmt.Sprintf("%d seeds of hard mode (seed %d fails)", m.Hard, r.HardFails[0]))
+		missing = append(missing, Lack{
+			fmt.Sprintf("%d seeds of hard mode (seed %d fails)", m.Hard, r.HardFails[0]),
+			[]string{"explore", "--hard", "--seed", fmt.Sprint(r.HardFails[0]), "--seeds", "1"},
+		})
 	case r.HardSeeds < m.Hard:
-		missing = append(missing, fmt.Sprintf("%d seeds of hard mode (explore --hard --seeds %[1]d; so far %d)", m.Hard, r.HardSeeds))
+		missing = append(missing, Lack{
+			fmt.Sprintf("%d seeds of hard mode (so far %d)", m.Hard, r.HardSeeds),
+			[]string{"explore", "--hard", "--seeds", fmt.Sprint(m.Hard)},
+		})
 	}
 	return missing
 }
@@ -105,7 +118,7 @@ func (s Stage) Medals() []Medal {
 
 // Best returns the best medal that a record has earned, and false for none, with
 // what is missing for the next one.
-func (s Stage) Best(r Record) (best Medal, earned bool, next []string) {
+func (s Stage) Best(r Record) (best Medal, earned bool, next []Lack) {
 	for _, m := range s.Medals() {
 		if next = m.Missing(r); len(next) > 0 {
 			return best, earned, next

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"glomers/internal/spec"
 	"glomers/internal/standing"
 	"glomers/internal/store"
@@ -18,8 +20,8 @@ type attempt struct {
 	lost  bool // a run did not pass
 }
 
-func newAttempt(stage *stages.Stage, root string, runs int) *attempt {
-	return &attempt{stage: stage, root: root, left: runs, pass: store.Pass{Stage: stage.ID, Strict: true, Figures: map[string]float64{}}}
+func newAttempt(stage *stages.Stage, target []string, root string, runs int) *attempt {
+	return &attempt{stage: stage, root: root, left: runs, pass: store.Pass{Stage: stage.ID, Target: target, Strict: true, Figures: map[string]float64{}}}
 }
 
 // add takes the verdict of the next run, which is kept in dir. After the last one, if
@@ -28,7 +30,7 @@ func (a *attempt) add(t *spec.Test, v *verdict.Verdict, dir string) (*standing.S
 	a.left--
 	a.lost = a.lost || v.Outcome != verdict.Pass
 	a.pass.Strict = a.pass.Strict && t.Strict
-	a.pass.Program, a.pass.When = t.Program, t.Start
+	a.pass.Program, a.pass.Engine, a.pass.When = t.Program, t.Engine, t.Start
 	for title, figure := range a.stage.Measure(v.Results) { // unordered: each figure by itself
 		if known, ok := a.pass.Figures[title]; !ok || figure > known {
 			a.pass.Figures[title] = figure
@@ -45,5 +47,29 @@ func (a *attempt) add(t *spec.Test, v *verdict.Verdict, dir string) (*standing.S
 		return nil, err
 	}
 	s := standing.Of(a.stage, r)
+	s.Pass = a.pass
+	s.Commands = tryCommands(&s, a.root)
 	return &s, nil
+}
+
+// tryCommands returns the command lines by which a program may earn what it lacks for the
+// next medal. Seeds of hard mode are explored, which needs simulated nodes.
+func tryCommands(s *standing.Standing, root string) []string {
+	var lines []string
+	for _, try := range s.Try {
+		command, flags := try[0], try[1:]
+		if s.Pass.Target == nil || command == "explore" && !simulates(s.Pass.Engine) { // recorded by an older version, or not possible
+			continue
+		}
+		if root != defaultStore {
+			flags = append(slices.Clone(flags), "--store", root)
+		}
+		target := s.Pass.Target
+		at := slices.Index(target, "--")
+		if at < 0 {
+			at = len(target)
+		}
+		lines = append(lines, commandLine(slices.Concat([]string{command, s.Pass.Stage}, target[:at], flags, target[at:])))
+	}
+	return lines
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestAttempt(t *testing.T) {
 		net := &checkers.NetResult{Stats: journal.Stats{Servers: journal.Traffic{MsgsPerOp: &msgsPerOp}}}
 		return &verdict.Verdict{Outcome: o, Results: &checkers.Results{Net: net}}
 	}
-	test := &spec.Test{Judgement: spec.Judgement{Strict: true}, Host: spec.Host{Program: "abc"}, Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	test := &spec.Test{Judgement: spec.Judgement{Strict: true}, Host: spec.Host{Program: "abc", Engine: engineNative}, Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for _, c := range []struct {
 		first, second *verdict.Verdict
 		medal, next   string // empty for none
@@ -32,10 +33,10 @@ func TestAttempt(t *testing.T) {
 		{run(verdict.Fail, 1), run(verdict.Pass, 1), "", ""},
 		{run(verdict.Pass, 1), run(verdict.Unknown, 1), "", ""},
 		{run(verdict.Pass, 3), run(verdict.Pass, 1), "bronze", "silver: messages per operation < 1.8 (now 3)"},
-		{run(verdict.Pass, 0.5), run(verdict.Pass, 0.4), "gold", "diamond: 100 seeds of hard mode (explore --hard --seeds 100; so far 0)"},
+		{run(verdict.Pass, 0.5), run(verdict.Pass, 0.4), "gold", "diamond: 100 seeds of hard mode (so far 0)"},
 	} {
 		root := t.TempDir()
-		tally := newAttempt(&stage, root, 2)
+		tally := newAttempt(&stage, []string{"./my 6b", "--", "-x"}, root, 2)
 		if s, err := tally.add(test, c.first, t.TempDir()); s != nil || err != nil {
 			t.Fatalf("after the first of two runs there is the standing %v, error %v", s, err)
 		}
@@ -49,6 +50,12 @@ func TestAttempt(t *testing.T) {
 		}
 		if passes := len(store.Passes(root)); (s == nil) != (c.medal == "") || passes != len(c.medal)/max(len(c.medal), 1) {
 			t.Errorf("%v, then %v: standing %v, and the store has %d passes", c.first.Outcome, c.second.Outcome, s, passes)
+		}
+		if s != nil && s.Medal == "gold" {
+			want := "glomers explore 6b './my 6b' --hard --seeds 100 --store " + root + " -- -x"
+			if got := strings.Join(s.Commands, "\n"); got != want {
+				t.Errorf("the commands for diamond are %q, expected %q", got, want)
+			}
 		}
 		if s != nil && (s.Medal != c.medal || s.NextStep() != c.next) {
 			t.Errorf("earned %s, next %s; expected %s, next %s", s.Medal, s.NextStep(), c.medal, c.next)

@@ -18,13 +18,23 @@ type Standing struct {
 	Next    string   `json:"next,omitempty"`  // the next medal, empty after the last one
 	Missing []string `json:"missing,omitempty"`
 	Rank    int      `json:"-"` // 0 without a medal, then 1 for bronze
+
+	Try      [][]string `json:"-"`                  // see stages.Lack
+	Commands []string   `json:"commands,omitempty"` // the same as command lines with the program; whoever knows that adds them
+	Pass     store.Pass `json:"-"`                  // of the program
 }
 
 // Of returns the standing of a program of which the given is known.
 func Of(stage *stages.Stage, r stages.Record) Standing {
 	medals := stage.Medals()
 	best, earned, missing := stage.Best(r)
-	s := Standing{Missing: missing}
+	s := Standing{}
+	for _, lack := range missing {
+		s.Missing = append(s.Missing, lack.Text)
+		if lack.Try != nil {
+			s.Try = append(s.Try, lack.Try)
+		}
+	}
 	if earned {
 		s.Medal = best.Name
 		s.Rank = 1 + slices.IndexFunc(medals, func(m stages.Medal) bool { return m.Name == best.Name })
@@ -42,9 +52,11 @@ func (s Standing) NextStep() string { return s.Next + ": " + strings.Join(s.Miss
 func (s Standing) EDN() edn.Map {
 	m := edn.Map{{Key: edn.Keyword("medal"), Value: s.Medal}}
 	if s.Next != "" {
-		m = append(m, edn.Entry{Key: edn.Keyword("next-medal"), Value: edn.Map{
-			{Key: edn.Keyword("medal"), Value: s.Next}, {Key: edn.Keyword("missing"), Value: edn.Marshal(s.Missing)},
-		}})
+		next := edn.Map{{Key: edn.Keyword("medal"), Value: s.Next}, {Key: edn.Keyword("missing"), Value: edn.Marshal(s.Missing)}}
+		if len(s.Commands) > 0 {
+			next = append(next, edn.Entry{Key: edn.Keyword("commands"), Value: edn.Marshal(s.Commands)})
+		}
+		m = append(m, edn.Entry{Key: edn.Keyword("next-medal"), Value: next})
 	}
 	return m
 }
@@ -62,7 +74,9 @@ func Best(root string, passes []store.Pass) (map[string]Standing, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s := Of(&stage, r); s.Rank >= best[stage.ID].Rank {
+		s := Of(&stage, r)
+		s.Pass = p
+		if s.Rank >= best[stage.ID].Rank {
 			best[stage.ID] = s
 		}
 	}

@@ -15,6 +15,8 @@ type Pass struct {
 	Stage   string             `json:"stage"`
 	When    time.Time          `json:"when"`
 	Program string             `json:"program"` // see spec.Host
+	Engine  string             `json:"engine"`
+	Target  []string           `json:"target"`  // what names the program in the command: its path, or --bin and its path; and its arguments
 	Strict  bool               `json:"strict"`  // all runs passed the strict checks, too
 	Figures map[string]float64 `json:"figures"` // that medals limit, by title: the worst of all runs
 }
