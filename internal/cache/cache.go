@@ -57,7 +57,7 @@ func Open(dir string) (*Cache, error) {
 
 func (c *Cache) open() error {
 	if err := os.MkdirAll(filepath.Join(c.dir, locks), 0o777); err != nil {
-		return fmt.Errorf("make the cache: %w", err)
+		return fmt.Errorf("make the cache: %w; set GLOMERS_CACHE to a directory that can be written", err)
 	}
 	return c.trim()
 }

@@ -58,11 +58,15 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	complete(root)
 	root.SetArgs(words)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.out.w)
+	root.SetErr(a.err.w)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd.Flags(), err) })
-	return a.report(root.Execute())
+	code := a.report(root.Execute())
+	if err := a.out.lost(); err != nil && code == exitPass {
+		return a.report(fmt.Errorf("what was printed is lost: %w", err))
+	}
+	return code
 }
 
 // interruptible runs a command under a context that the first signal cancels, so that

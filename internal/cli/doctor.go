@@ -34,14 +34,15 @@ func (a *app) doctor() *cobra.Command {
 			} else if !info.IsDir() {
 				return fmt.Errorf("%s is a file; expected the directory of a Go package", dir)
 			}
+			const width = len("engine native --race") + 1
 			for _, f := range a.examine(cmd.Context(), dir) {
 				mark := a.out.good("✓")
 				if !f.ok {
 					mark = a.out.warn("–")
 				}
-				a.out.printf("%s %-16s %s\n", mark, f.what, f.text)
+				a.out.printf("%s %-*s %s\n", mark, width, f.what, f.text)
 				if f.remedy != "" {
-					a.out.printf("  %-16s %s\n", "", a.out.dim(f.remedy))
+					a.out.printf("  %-*s %s\n", width, "", a.out.dim(f.remedy))
 				}
 			}
 			return nil

@@ -170,6 +170,9 @@ func (a *app) exploreSeeds(cmd *cobra.Command, f *testFlags, args []string, e ex
 	}
 	seeds := trial.Seeds{First: x.First, Count: x.Count, Step: 1}
 	which := fmt.Sprintf("seeds %d to %d", x.First, x.First+(x.Count-1))
+	if x.Count == 1 {
+		which = fmt.Sprintf("seed %d", x.First)
+	}
 	if e.shard.Of > 0 {
 		seeds, x.Shard = seeds.In(e.shard), e.shard.String()
 		which += fmt.Sprintf(", shard %v", e.shard)
@@ -215,6 +218,7 @@ func (a *app) reportExploration(x *trial.Exploration, o output) error {
 	}
 	summary := trial.Collect(x.Outcomes)
 	var known *store.HardMode
+	var unknown error // the store cannot keep the record: the outcomes are shown all the same
 	if x.Medals {
 		passed := map[uint64]bool{}
 		for _, o := range x.Outcomes {
@@ -222,18 +226,17 @@ func (a *app) reportExploration(x *trial.Exploration, o output) error {
 		}
 		t := &x.Tests[0]
 		h, err := store.AddHardMode(o.store, t.Stage, t.Program, passed)
-		if err != nil {
-			return err
+		if unknown = err; err == nil {
+			known = &h
 		}
-		known = &h
 	}
 	missing := x.Missing()
 	a.leavePage(explorationPage(x, summary, len(missing) > 0, commandLine(a.words), o.store), o.store)
 	if o.json {
-		return x.Encode(a.out.w, newDetails(summary, missing, known))
+		return errors.Join(x.Encode(a.out.w, newDetails(summary, missing, known)), unknown)
 	}
 	a.printSummary(summary, known, len(missing) > 0)
-	return nil
+	return unknown
 }
 
 // details are what the JSON of an exploration has beside the outcomes.

@@ -75,7 +75,7 @@ func keptReport(root, workload, program, command string) string {
 func (a *app) leavePage(page *picture.Exploration, root string) {
 	dir, err := writeExploration(page, root, time.Now())
 	if err != nil {
-		a.err.printf("%s there is no page of this exploration: %v\n", a.err.warn("warning:"), err)
+		a.err.printf("%s there is no page of this exploration: %s\n", a.err.warn("warning:"), plain(err))
 		return
 	}
 	a.err.printf("page     %s\n", filepath.Join(dir, store.ExploreHTML))

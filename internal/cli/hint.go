@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,8 @@ func (a *app) hint() *cobra.Command {
 				}
 				n = number
 			}
-			a.out.printf("%s  %s\n", a.out.bold(fmt.Sprintf("hint %d of %d", n, len(hints))), hints[n-1].Text)
+			heading := fmt.Sprintf("hint %d of %d  ", n, len(hints))
+			a.out.printf("%s%s\n", a.out.bold(heading), strings.ReplaceAll(wrapText(hints[n-1].Text, 100), "\n", "\n"+strings.Repeat(" ", len(heading))))
 			if n == len(hints) {
 				a.out.printf("%s\n", a.out.dim("That was the design. stages/"+stage.Dir+"/README.md says why it works, and what else people tried."))
 			}

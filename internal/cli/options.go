@@ -217,7 +217,13 @@ func (f *testFlags) nodeIDs(set func(string) bool) ([]string, error) {
 		ids = append(ids, strings.Fields(string(text))...)
 	}
 	ids = append(append(ids, splitList(f.nodes)...), f.node...)
-	if len(ids) == 0 {
+	switch {
+	case len(ids) > 0:
+	case f.nodes != "":
+		return nil, fmt.Errorf("--nodes is %q, expected ids separated by commas", f.nodes)
+	case f.nodesFile != "":
+		return nil, fmt.Errorf("--nodes-file is %s, which has no ids; expected one a line", f.nodesFile)
+	default:
 		ids = []string{"n1", "n2", "n3", "n4", "n5"}
 	}
 	seen := map[string]bool{}

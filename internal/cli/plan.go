@@ -39,6 +39,28 @@ func (t target) String() string {
 	return name
 }
 
+// words are those that name the target on the command line.
+func (t target) words(f *testFlags) []string {
+	var words []string
+	switch {
+	case t.bin != "":
+		words = append(words, "--bin")
+	case t.wasm != "":
+		words = append(words, "--wasm")
+	}
+	words = append(words, t.String())
+	if f.Engine != "" {
+		words = append(words, "--engine", f.Engine)
+	}
+	if f.Race {
+		words = append(words, "--race")
+	}
+	if len(t.args) > 0 {
+		words = append(append(words, "--"), t.args...)
+	}
+	return words
+}
+
 // stageArgs checks that the arguments are a stage and at most one package.
 func stageArgs(cmd *cobra.Command, args []string) error {
 	if n := cmd.ArgsLenAtDash(); n >= 0 {

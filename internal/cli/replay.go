@@ -39,6 +39,9 @@ func (a *app) replay() *cobra.Command {
 		Example: "  glomers replay\n  glomers replay store/latest --about 17",
 		Args:    arguments(0, 1, "at most one run, such as: glomers replay store/latest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if lines < 0 {
+				return fmt.Errorf("--lines is %d, expected 0 or more", lines)
+			}
 			path := filepath.Join("store", "latest")
 			if len(args) == 1 {
 				path = args[0]
@@ -144,7 +147,7 @@ func (a *app) repeatRun(ctx context.Context, r *recorded.Run, logStderr bool) (m
 			return nil, fmt.Errorf("the repetition of %s differs in %s from what was recorded: has the program %s changed since?", r.Dir, name, t.Solution)
 		}
 	}
-	a.err.printf("%s the same run again: seed %d, %d operations\n", a.err.good("✓"), t.Seed, run.Operations())
+	a.err.printf("%s the same run again: seed %d, with %s in the history\n", a.err.good("✓"), t.Seed, count(run.Operations(), "record"))
 	if !s.trace {
 		return nil, nil
 	}

@@ -49,8 +49,8 @@ func (a *app) serveUntil(ctx context.Context, addr, root string, solutions []str
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(root); err == nil && !info.IsDir() {
-		return fmt.Errorf("--store is %s, a file; expected a directory", root)
+	if err := checkStore(root); err != nil {
+		return err
 	}
 	listener, err := listen(addr)
 	if err != nil {

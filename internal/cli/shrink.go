@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,6 +27,9 @@ func (a *app) shrink() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !f.seeded {
 				return errors.New("expected --seed, that of a run that fails; glomers explore finds one")
+			}
+			if tries < 1 {
+				return fmt.Errorf("--tries is %d, expected at least 1", tries)
 			}
 			return a.shrinkTest(cmd, f, args, tries)
 		},
@@ -68,11 +70,11 @@ func (a *app) shrinkTest(cmd *cobra.Command, f *testFlags, args []string, tries 
 	})
 	a.words = shrunkWords(a.words, shrunk)
 	best := shrunk.Test
-	best.Official = false
+	best.Official, best.Shrunk = false, true
 	best.Command = repeat(a.words, best.Seed)
 	if err != nil {
 		if runner.IsInterrupt(err) {
-			a.out.printf("\n  smallest so far  %s\n", best.Command)
+			a.err.printf("the smallest test so far: %s\n", best.Command)
 		}
 		return interrupted(err)
 	}
@@ -80,7 +82,6 @@ func (a *app) shrinkTest(cmd *cobra.Command, f *testFlags, args []string, tries 
 	if err != nil {
 		return err
 	}
-	a.out.printf("\n  smallest %s\n  trace    glomers replay %s\n", best.Command, filepath.Join(f.store, "latest"))
 	return verdictError(v)
 }
 

@@ -33,8 +33,8 @@ func (t *terminal) size() (columns, lines int) {
 	if t.columns > 0 {
 		return t.columns, t.lines
 	}
-	if f, ok := t.w.(*os.File); ok {
-		if columns, lines, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && lines > 0 {
+	if t.file != nil {
+		if columns, lines, err := term.GetSize(int(t.file.Fd())); err == nil && columns > 0 && lines > 0 {
 			return columns, lines
 		}
 	}

@@ -23,6 +23,7 @@ import (
 // is one, and NO_COLOR is not set.
 type terminal struct {
 	w       io.Writer
+	file    *os.File // that w writes to; nil if it is none
 	tty     bool
 	color   bool
 	unicode bool // it can show characters beyond ASCII
@@ -31,10 +32,35 @@ type terminal struct {
 	columns, lines int // 0 to ask the terminal
 }
 
+// sink is a stream that keeps its first error, such as that of a full disk.
+type sink struct {
+	w   io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.w.Write(p)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// lost returns the error because of which some of the output was lost; nil if nothing was.
+func (t *terminal) lost() error {
+	if s, ok := t.w.(*sink); ok {
+		return s.err
+	}
+	return nil
+}
+
 func newTerminal(w io.Writer) *terminal {
-	t := &terminal{w: w}
+	t := &terminal{w: &sink{w: w}}
 	if f, ok := w.(*os.File); ok {
-		t.tty = term.IsTerminal(int(f.Fd()))
+		t.file, t.tty = f, term.IsTerminal(int(f.Fd()))
 	}
 	t.unicode = t.tty && speaksUnicode() && os.Getenv("TERM") != "dumb"
 	t.color = t.tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"

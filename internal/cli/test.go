@@ -97,6 +97,7 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 		return err
 	}
 	defer remove()
+	words := t.words(f)
 	a.nameEngine(t, f, plan[0].Engine)
 	subject, err := a.prepare(cmd.Context(), t, plan[0].Host, build)
 	if err != nil {
@@ -107,7 +108,7 @@ func (a *app) runTests(cmd *cobra.Command, f *testFlags, t target, stage *stages
 	for count := range f.testCount {
 		var tally *attempt
 		if plan[0].Official {
-			tally = newAttempt(stage, f.store, len(plan))
+			tally = newAttempt(stage, words, f.store, len(plan))
 		}
 		for _, test := range plan {
 			test.Program = subject.sum

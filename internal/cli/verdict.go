@@ -84,7 +84,7 @@ func (a *app) print(r *report, asJSON bool) {
 		remarks = append(remarks, r.end.Notes...)
 	}
 	if asJSON {
-		a.printJSON(r)
+		a.printJSON(r, remarks)
 		return
 	}
 	t := a.out
@@ -107,9 +107,12 @@ func (a *app) print(r *report, asJSON bool) {
 	}
 	paint := map[verdict.Outcome]func(any) styled{verdict.Pass: t.good, verdict.Fail: t.bad, verdict.Unknown: t.warn}[r.Outcome]
 	t.printf("\n  %s", paint(t.bold(r.Outcome.String())))
-	if r.Incomplete != "" {
+	switch {
+	case r.Incomplete != "":
 		t.printf("  %s", r.Incomplete)
-	} else if r.stage != nil && r.test != nil && !r.test.Official {
+	case r.test != nil && r.test.Shrunk:
+		t.printf("  %s", t.dim("(the smallest test found that fails in this way)"))
+	case r.stage != nil && r.test != nil && !r.test.Official:
 		t.printf("  %s", t.dim("(not the challenge's own options)"))
 	}
 	t.printf("\n")
@@ -150,18 +153,31 @@ func (a *app) printFindings(r *report, rows int) {
 		printed += 2 + strings.Count(details, "\n")
 	}
 	if len(left) > 0 {
-		t.printf("\n  %s %s   (in full: glomers report %s)\n", t.bad("and:"), strings.Join(left, ", "), r.dir)
+		t.printf("\n  %s %s   (in full: %s)\n", t.bad("and:"), strings.Join(left, ", "), commandLine([]string{"report", r.dir}))
 	}
 }
 
 // printJSON prints a verdict for programs.
-func (a *app) printJSON(r *report) {
+func (a *app) printJSON(r *report, remarks []string) {
 	m := append(edn.Map{{Key: "dir", Value: r.dir}, {Key: "outcome", Value: strings.ToLower(r.Outcome.String())}}, r.extra()...)
 	if r.judgedBy != "" {
 		m = append(m, edn.Entry{Key: "judged-by", Value: r.judgedBy})
 	}
 	m = append(m, edn.Marshal(*r.Results).(edn.Map)...)
 	m = append(m, edn.Entry{Key: "findings", Value: edn.Marshal(r.Findings)})
+	for _, texts := range []struct {
+		key  string
+		list []string
+	}{{"notes", remarks}, {"warnings", r.warnings}} {
+		if len(texts.list) > 0 {
+			m = append(m, edn.Entry{Key: texts.key, Value: edn.Marshal(texts.list)})
+		}
+	}
+	for _, text := range []struct{ key, value string }{{"hint", r.hint()}, {"report", r.page}, {"repeat", r.command()}} {
+		if text.value != "" {
+			m = append(m, edn.Entry{Key: text.key, Value: text.value})
+		}
+	}
 	if r.standing != nil {
 		m = append(m, r.standing.EDN()...)
 	}
@@ -204,23 +220,24 @@ func (a *app) printRows(rows []verdict.Row) {
 func (a *app) printPlaces(r *report) {
 	t := a.out
 	passed := r.Outcome == verdict.Pass
-	if r.stage != nil && r.Incomplete == "" && !passed {
-		if hint := r.hint(); hint != "" {
-			t.printf("  hint     %s\n", strings.ReplaceAll(wrapText(hint, 100), "\n", "\n           "))
-		}
+	if hint := r.hint(); hint != "" {
+		t.printf("  hint     %s\n", strings.ReplaceAll(wrapText(hint, 100), "\n", "\n           "))
 	}
 	if s := r.standing; s != nil {
 		t.printf("  medal    %s\n", t.bold(s.Medal))
 		if s.Next != "" {
 			t.printf("  next     %s\n", strings.ReplaceAll(wrapText(s.NextStep(), 100), "\n", "\n           "))
 		}
+		for _, command := range s.Commands {
+			t.printf("           %s\n", command)
+		}
 	}
 	t.printf("  details  %s\n", r.dir)
 	if r.page != "" && !passed {
 		t.printf("  report   %s\n", r.page)
 	}
-	if r.test != nil && r.test.Command != "" && !passed {
-		t.printf("  repeat   %s\n", r.test.Command)
+	if command := r.command(); command != "" && !passed {
+		t.printf("  repeat   %s\n", command)
 		for _, step := range r.nextSteps() {
 			t.printf("  next     %s\n", step)
 		}
@@ -237,11 +254,22 @@ func (a *app) printPlaces(r *report) {
 	}
 }
 
+// command returns the command line that repeats the run; "" if none is known.
+func (r *report) command() string {
+	if r.test == nil {
+		return ""
+	}
+	return r.test.Command
+}
+
 // hint returns the stage's hint for the first finding that it has one for. An operation
 // that never succeeded comes first, since it is likely to cause what other checks found;
 // and before that the likely reason why it never did, which is that clients got answers
 // to no request, no answers at all, or answers of another shape.
 func (r *report) hint() string {
+	if r.stage == nil || r.Incomplete != "" {
+		return ""
+	}
 	var kinds []string
 	for _, f := range r.Findings {
 		switch {
@@ -311,13 +339,13 @@ func (r *report) nextSteps() []string {
 	if !simulates(r.test.Engine) {
 		return nil
 	}
-	command := "replay"
+	replay := []string{"replay"}
 	if latest, err := filepath.EvalSymlinks(filepath.Join("store", "latest")); err != nil || !sameFile(latest, r.dir) {
-		command += " " + r.dir
+		replay = append(replay, r.dir)
 	}
-	steps := []string{"glomers " + command + "   (what happened, message by message)"}
-	if words, ok := strings.CutPrefix(r.test.Command, "glomers test "); ok {
-		steps = append(steps, "glomers shrink "+words+"   (the smallest test that fails in the same way)")
+	steps := []string{commandLine(replay) + "   # what happened, message by message"}
+	if words, ok := strings.CutPrefix(r.test.Command, "glomers test "); ok && !r.test.Shrunk {
+		steps = append(steps, "glomers shrink "+words+"   # the smallest test that fails in the same way")
 	}
 	return steps
 }

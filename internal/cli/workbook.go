@@ -27,6 +27,9 @@ func (a *app) list() *cobra.Command {
 		Short: "List the stages, when each was last passed, and the best medal",
 		Args:  arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkStore(root); err != nil {
+				return err
+			}
 			passes := store.Passes(root)
 			best, err := standing.Best(root, passes)
 			if err != nil {
@@ -37,7 +40,7 @@ func (a *app) list() *cobra.Command {
 				passed[p.Stage] = p.When
 			}
 			if asJSON {
-				return a.listJSON(passed, best)
+				return a.listJSON(root, passed, best)
 			}
 			t := a.out.newTable()
 			const width = 54 // so that the table fits 80 columns
@@ -56,6 +59,9 @@ func (a *app) list() *cobra.Command {
 				}
 				if own := best[s.ID]; own.Next != "" && own.Medal != "" {
 					text = append(text, wrapText(own.NextStep(), width))
+					for _, command := range tryCommands(&own, root) {
+						text = append(text, wrapOptions(command, width))
+					}
 				}
 				t.AppendRow(table.Row{a.out.bold(s.ID), styled(strings.Join(text, "\n")), result})
 			}
@@ -66,6 +72,14 @@ func (a *app) list() *cobra.Command {
 	cmd.Flags().StringVar(&root, "store", root, "`directory` that runs are kept in")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// checkStore refuses a store that is no directory. One that does not exist is empty.
+func checkStore(root string) error {
+	if info, err := os.Stat(root); err == nil && !info.IsDir() {
+		return fmt.Errorf("--store is %s, a file; expected a directory", root)
+	}
+	return nil
 }
 
 func limits(s stages.Stage, sep string) string {
@@ -96,7 +110,7 @@ func wrapOptions(text string, width int) string {
 	return b.String()
 }
 
-func (a *app) listJSON(passed map[string]time.Time, best map[string]standing.Standing) error {
+func (a *app) listJSON(root string, passed map[string]time.Time, best map[string]standing.Standing) error {
 	type entry struct {
 		ID         string             `json:"id"`
 		Title      string             `json:"title"`
@@ -113,6 +127,7 @@ func (a *app) listJSON(passed map[string]time.Time, best map[string]standing.Sta
 		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, "", nil}
 		if when, ok := passed[s.ID]; ok {
 			own := best[s.ID]
+			own.Commands = tryCommands(&own, root)
 			e.LastPassed, e.Best = when.Format(time.RFC3339), &own
 		}
 		out = append(out, e)
@@ -158,7 +173,7 @@ func (a *app) newSolution() *cobra.Command {
 				}
 			}
 			a.out.printf("wrote %s\n\n  %s\n\n", filepath.Join(dir, "main.go"), stage.Goal)
-			a.out.printf("Edit it where it says TODO, then run:\n\n  glomers test %s %s\n", stage.ID, dirArgument(dir))
+			a.out.printf("Edit it where it says TODO, then run:\n\n  %s\n", commandLine([]string{"test", stage.ID, dirArgument(dir)}))
 			return nil
 		},
 	}

@@ -17,6 +17,7 @@ type Test struct {
 	Stage    string `json:"stage,omitempty"`    // of the workbook, if it is one
 	Official bool   `json:"official,omitempty"` // with the challenge's own options
 	Hard     bool   `json:"hard,omitempty"`     // in the stage's hard mode
+	Shrunk   bool   `json:"shrunk,omitempty"`   // the smallest of its kind that fails, as far as known
 	Workload string `json:"workload"`
 	Seed     uint64 `json:"seed"`
 
