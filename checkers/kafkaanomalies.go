@@ -169,7 +169,7 @@ func (k *kafkaHistory) within(l *kafkaLog, o *kafkaOp, a, b int32, what string, 
 		found.add("int-"+what+"-skip", []KafkaAnomaly{{
 			Fields: ednMap("key", l.key, "values", values, "delta", int64(delta), "skipped", skipped, "op", taggedOp(o.op)),
 			rank:   int(delta),
-			Text: fmt.Sprintf("key %s: in the %s of %s, %s follows %s, but %s lies between them", edn.Brief(l.key, shown), what,
+			Text: fmt.Sprintf("key %s: in the %s of %s, %s follows %s, skipping %s", edn.Brief(l.key, shown), what,
 				k.who.op(o.op), edn.Brief(values[1], shown), edn.Brief(values[0], shown), listOf(skipped)),
 		}})
 	case delta < 1:

@@ -29,7 +29,8 @@ import (
 // models=read-committed, settle=1ms (the default is the shortest time),
 // sequential-keys, linearizable-keys and words; its output is the verdict, the name of
 // every finding, and the strict checks that were skipped; with words, also the summary
-// of the workload and what the findings say.
+// of the workload and what the findings say; with proof, also the indices of the operations
+// that prove each detail, and what it is about.
 func TestSmallHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata/small", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, checkSmall)
@@ -72,8 +73,11 @@ func checkSmall(t *testing.T, d *datadriven.TestData) string {
 		out += "\n" + r.Workload.Common().Summary
 		for _, f := range r.Findings {
 			out += "\n" + f.Check + ": " + f.Summary
-			for _, detail := range f.Details {
+			for i, detail := range f.Details {
 				out += "\n  " + detail
+				if d.HasArg("proof") && i < len(f.Examples) {
+					out += fmt.Sprintf(" (%v about %s)", f.Examples[i].Proof, edn.String(f.Examples[i].About))
+				}
 			}
 		}
 	}
