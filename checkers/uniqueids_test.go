@@ -45,6 +45,7 @@ func TestIDRange(t *testing.T) {
 		"[]":              "[nil nil]",
 		"[nil]":           "[nil nil]",
 		"[7]":             "[7 7]",
+		`["b" nil]`:       `["b" "b"]`,
 		"[3 1 2]":         "[1 3]",
 		`[nil "b" "a" 9]`: `[9 "b"]`,
 	} {
