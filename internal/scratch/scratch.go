@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 )
 
@@ -25,11 +24,9 @@ const prefix = "glomers-scratch-"
 // yet.
 const young = time.Minute
 
-var sweepOnce sync.Once
-
 // Dir makes a directory for temporary files. Remove removes it and what it holds.
 func Dir() (path string, remove func() error, err error) {
-	sweepOnce.Do(func() { sweep(os.TempDir()) })
+	sweep(os.TempDir())
 	if path, err = os.MkdirTemp("", prefix); err != nil {
 		return "", nil, err
 	}
