@@ -67,10 +67,12 @@ func New(k *kernel.Kernel, latency Latency, journal Recorder) *Network {
 }
 
 // Attach connects an endpoint under an id. It replaces an endpoint that was attached
-// under the same id.
+// under the same id: the new one gets what was not due yet, and nothing that its
+// predecessor should have got.
 func (n *Network) Attach(id string, e Endpoint) {
 	if box := n.inboxes[id]; box != nil {
 		box.endpoint = e
+		n.reopen(box)
 		return
 	}
 	n.inboxes[id] = &inbox{endpoint: e}

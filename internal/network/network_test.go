@@ -163,6 +163,32 @@ func TestAttachedInTime(t *testing.T) {
 	}
 }
 
+// TestAttachedAgain: what waits behind a message that is not due yet, and was sent before
+// a node was attached again, is lost; the message itself is not, and holds up nothing
+// that the new self gets first.
+func TestAttachedAgain(t *testing.T) {
+	k, n, rec, boxes := setUp(Latency{100 * time.Millisecond, Constant})
+	at := func(ms int, f func()) { k.At(time.Duration(ms)*time.Millisecond, f) }
+	again := &mailbox{kernel: k}
+	at(0, func() { send(t, n, "n1", "n2", `"on its way"`) })
+	at(10, func() { send(t, n, "c1", "n2", `"to the former self"`) })
+	at(20, func() { n.Detach("n2") })
+	at(30, func() { send(t, n, "c1", "n2", `"to nobody"`) })
+	at(40, func() {
+		n.Attach("n2", again)
+		send(t, n, "c1", "n2", `"to the new self"`)
+	})
+	at(50, func() { send(t, n, "n1", "n2", `"later"`) })
+	for k.Step() {
+	}
+	if want := []string{`40ms "to the new self"`, `100ms "on its way"`, `150ms "later"`}; len(boxes["n2"].got) > 0 || !slices.Equal(again.got, want) {
+		t.Errorf("the new n2 got %v, want %v; the former %v", again.got, want, boxes["n2"].got)
+	}
+	if want := (events{"s0", "s1", "s2", "d1closed", "d2closed", "s3", "r3", "s4", "r0", "r4"}); !slices.Equal(*rec, want) {
+		t.Errorf("the journal has %v, want %v", *rec, want)
+	}
+}
+
 // TestPartitionsAddUp: a partition leaves in force what was cut before it.
 func TestPartitionsAddUp(t *testing.T) {
 	k, n, rec, _ := setUp(Latency{0, Constant})

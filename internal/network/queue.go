@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"glomers/checkers/journal"
+	"glomers/internal/kernel"
 )
 
 // inbox holds the messages that are on the way to one receiver.
@@ -14,10 +15,13 @@ import (
 // which is due at once, waits behind one from another node that was taken
 // earlier.
 // Whether a partition stops a message is decided when it is taken.
+//
+// A node that was killed and comes back gets only what is due from then on, see reopen.
 type inbox struct {
 	endpoint Endpoint // nil when it was detached
 	waiting  queue
-	taking   bool // a message has been taken, or an event is scheduled to take one
+	taking   *kernel.Timer // of the event that takes or delivers the next message; nil if there is none
+	taken    *envelope     // the message that was taken and is not due yet
 }
 
 // envelope is a queued message and the earliest time at which it may be delivered.
@@ -32,9 +36,8 @@ func (n *Network) put(m journal.Message, due time.Duration) {
 	box := n.inboxes[m.Dest]
 	heap.Push(&box.waiting, envelope{due, n.queued, m})
 	n.queued++
-	if !box.taking {
-		box.taking = true
-		n.kernel.After(0, func() { n.take(box) })
+	if box.taking == nil {
+		box.taking = n.kernel.After(0, func() { n.take(box) })
 	}
 }
 
@@ -51,13 +54,34 @@ func (n *Network) take(box *inbox) {
 			n.deliver(box, e.message)
 			continue
 		}
-		n.kernel.At(e.due, func() {
+		box.taken = &e
+		box.taking = n.kernel.At(e.due, func() {
+			box.taken = nil
 			n.deliver(box, e.message)
 			n.take(box)
 		})
 		return
 	}
-	box.taking = false
+	box.taking = nil
+}
+
+// reopen prepares the inbox of a node that was killed for its next life. Whatever is due
+// by now was for the life that is over, or came when there was none: it is lost, even
+// if it was held up by a message that is due later. What is due later is still on its
+// way, the message that the former life waited for included.
+func (n *Network) reopen(box *inbox) {
+	box.taking.Cancel()
+	box.taking = nil
+	if box.taken != nil {
+		heap.Push(&box.waiting, *box.taken)
+		box.taken = nil
+	}
+	for len(box.waiting) > 0 && box.waiting[0].due <= n.kernel.Now() {
+		n.record(journal.Drop, heap.Pop(&box.waiting).(envelope).message, "closed")
+	}
+	if len(box.waiting) > 0 {
+		box.taking = n.kernel.After(0, func() { n.take(box) })
+	}
 }
 
 // deliver hands a message to its receiver; it is lost if that was detached.

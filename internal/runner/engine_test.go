@@ -165,6 +165,31 @@ func TestRestartedNodeIsSilent(t *testing.T) {
 	}
 }
 
+// TestKilledBeforeInit: a node that is killed again before it can answer init is not
+// said to be silent.
+func TestKilledBeforeInit(t *testing.T) {
+	c := configOf("echo", 1)
+	c.Options.Nodes = c.Options.Nodes[:1]
+	c.Nemesis = nemesis.Config{Faults: []string{nemesis.FaultKill}, Interval: time.Second}
+	c.Pace.TimeLimit = 60 * time.Second
+	engine, node, inits := &capable{}, honest("echo"), 0
+	engine.node = func(id string, b map[string]any) map[string]any {
+		if b["type"] == "init" {
+			if inits++; inits > 1 {
+				return nil
+			}
+		}
+		return node(id, b)
+	}
+	_, log, err := runOn(c, engine, &memory{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inits < 10 || strings.Contains(log, "did not answer init") {
+		t.Errorf("after %d times init, the log is\n%.2000s", inits, log)
+	}
+}
+
 // TestServices: nodes can use the services.
 func TestServices(t *testing.T) {
 	engine, answers := &capable{}, map[string]string{}

@@ -60,6 +60,9 @@ func (t *test) Kill(node string) {
 		return
 	}
 	t.network.Detach(node)
+	if c := t.greeters[node]; c != nil { // it may not have had the time to answer init
+		t.Close(c)
+	}
 	t.stopIf(e.Kill(node))
 }
 
@@ -72,7 +75,7 @@ func (t *test) Restart(node string) {
 		return
 	}
 	t.network.Attach(node, e)
-	t.init(node, func(err *workload.Error) {
+	t.greeters[node] = t.init(node, func(err *workload.Error) {
 		if err != nil {
 			t.log.Warn("a node that was restarted did not answer init", "node", node, "error", err)
 			return

@@ -138,7 +138,7 @@ const (
 // ran to its end, whatever the outcome of its operations.
 func Run(ctx context.Context, c Config, newEngine func(receive func(journal.Message) error) Engine, rec Recorder, log *slog.Logger, progress func(Progress)) (Result, error) {
 	k := kernel.New(c.Seed)
-	t := &test{config: c, kernel: k, log: log, report: progress, recorder: rec, phase: Starting}
+	t := &test{config: c, kernel: k, log: log, report: progress, recorder: rec, phase: Starting, greeters: map[string]*workload.Client{}}
 	if c.LogSend || c.LogRecv {
 		t.network = network.New(k, c.Latency, loggedMessages{rec, log, c.LogSend, c.LogRecv})
 	} else {
@@ -201,6 +201,7 @@ type test struct {
 	report   func(Progress)
 
 	nextClient int
+	greeters   map[string]*workload.Client // those that sent init to nodes that were restarted
 	phase      Phase
 	phaseStart time.Duration
 	phaseTotal time.Duration
@@ -302,8 +303,8 @@ func (t *test) initialize() {
 	}
 }
 
-// init sends init to a node.
-func (t *test) init(id string, done func(*workload.Error)) {
+// init sends init to a node, and returns the client that does.
+func (t *test) init(id string, done func(*workload.Error)) *workload.Client {
 	ids := make([]any, len(t.config.Options.Nodes))
 	for i, id := range t.config.Options.Nodes {
 		ids[i] = id
@@ -313,6 +314,7 @@ func (t *test) init(id string, done func(*workload.Error)) {
 		t.Close(c)
 		done(err)
 	})
+	return c
 }
 
 // An InitError is a node that did not answer init as it must.

@@ -28,7 +28,8 @@ import (
 //	run WORKLOAD nodes=2 rate=1 limit=4s recovery=1s latency=10ms faults=(partition) every=1s seed=1
 //
 // with these values as defaults, but without faults. A message is printed when it
-// leaves, and again if it is lost.
+// leaves, and again if it is lost. A node that is told twice who it is, or gets
+// anything before that, complains.
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -150,7 +151,7 @@ func (e *relays) now() time.Duration {
 }
 
 func (e *relays) Start(id string) (network.Endpoint, error) {
-	e.nodes[id] = &relay{engine: e, id: id}
+	e.nodes[id] = &relay{engine: e, id: id, acked: map[string]bool{}}
 	return e.nodes[id], nil
 }
 
@@ -193,6 +194,7 @@ type relay struct {
 	engine       *relays
 	id           string
 	paused, dead bool
+	initialized  bool
 	inbox        []journal.Message
 	neighbours   []string
 	values       []int64
@@ -216,6 +218,10 @@ func (n *relay) Deliver(m journal.Message) {
 	if err := json.Unmarshal(m.Body, &body); err != nil {
 		panic(err)
 	}
+	if init := body.Type == "init"; init == n.initialized {
+		n.engine.story.line("%s must not get %s from %s now", n.id, body.Type, m.Src)
+	}
+	n.initialized = true
 	answer := map[string]any{"type": body.Type + "_ok", "in_reply_to": body.MsgID}
 	switch body.Type {
 	case "gossip_ok":
@@ -236,7 +242,7 @@ func (n *relay) Deliver(m journal.Message) {
 	case "read":
 		answer["messages"] = append([]int64{}, n.values...)
 	case "topology":
-		n.neighbours, n.acked = body.Topology[n.id], map[string]bool{}
+		n.neighbours = body.Topology[n.id]
 	case "echo":
 		answer["echo"] = body.Echo
 	}
