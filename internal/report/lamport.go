@@ -186,7 +186,10 @@ func (d *Diagram) WriteSVG(w io.Writer) error {
 	d.placeArrows(rows, x, bottom)
 	d.placeLabels()
 	for i := range d.flights {
-		drawFlight(c, &d.flights[i])
+		drawArrow(c, &d.flights[i])
+	}
+	for i := range d.flights { // above all arrows, so that none runs through a text
+		drawLabel(c, &d.flights[i])
 	}
 	if d.left > 0 {
 		c.add(`<text class="fault-text" x="%.1f" y="%.1f">… and %d more messages</text>`, leftMargin, bottom+16, d.left)
@@ -319,24 +322,43 @@ func (d *Diagram) placeArrows(rows []row, x map[string]float64, bottom float64) 
 	}
 }
 
-// drawFlight draws one message with its label.
-func drawFlight(c *canvas, f *flight) {
-	class, marker := "msg", "m"
-	switch {
-	case f.lost:
-		class = "lost"
-	case strings.Contains(labelOf(f.message.Body), "_ok"):
-		class, marker = "ack", "a"
+// drawArrow draws the line of a message.
+func drawArrow(c *canvas, f *flight) {
+	class, marker := f.class(), ""
+	switch class {
+	case "msg":
+		marker = ` marker-end="url(#m)"`
+	case "ack":
+		marker = ` marker-end="url(#a)"`
 	}
 	a := f.arrow
+	c.add(`<g><title>%s</title><line class="%s"%s x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/></g>`, escape(f.message.String()), class, marker, a.x1, a.y1, a.x2, a.y2)
+}
+
+// drawLabel writes what a message is, and of a lost one why.
+func drawLabel(c *canvas, f *flight) {
 	c.add(`<g><title>%s</title>`, escape(f.message.String()))
 	if f.lost {
-		c.add(`<line class="lost" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text class="label lost-text" x="%.1f" y="%.1f">✗ %s</text>`, a.x1, a.y1, a.x2, a.y2, a.x2, a.y2+4, escape(f.reason))
-	} else {
-		c.add(`<line class="%s" marker-end="url(#%s)" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, marker, a.x1, a.y1, a.x2, a.y2)
+		c.add(`<text class="label lost-text" x="%.1f" y="%.1f">%s</text>`, f.arrow.x2, f.arrow.y2+4, escape(f.fate().text))
 	}
 	l := f.label
-	c.add(`<text class="label %s-text" x="%.1f" y="%.1f" transform="rotate(%.1f %.1f %.1f)">%s</text></g>`, class, l.x, l.y-4, l.degrees, l.x, l.y, escape(l.text))
+	c.add(`<text class="label %s-text" x="%.1f" y="%.1f" transform="rotate(%.1f %.1f %.1f)">%s</text></g>`, f.class(), l.x, l.y+l.baseline(), l.degrees, l.x, l.y, escape(l.text))
+}
+
+// class is the style of a message.
+func (f *flight) class() string {
+	switch {
+	case f.lost:
+		return "lost"
+	case strings.Contains(labelOf(f.message.Body), "_ok"):
+		return "ack"
+	}
+	return "msg"
+}
+
+// fate is the text at the end of the arrow of a lost message.
+func (f *flight) fate() label {
+	return label{text: "✗ " + f.reason, x: f.arrow.x2, y: f.arrow.y2 + 8} // as a label above a line 8 pixels lower
 }
 
 // labelOf says in a few words what a message is: its type and its fields, without

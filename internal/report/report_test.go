@@ -185,36 +185,59 @@ func TestArrowsAreApart(t *testing.T) {
 }
 
 // TestLabelsAreApart checks that the texts of messages that cross are not written over
-// each other.
+// each other, and that no arrow is drawn over a text.
 func TestLabelsAreApart(t *testing.T) {
-	d := &report.Diagram{}
-	ms := time.Millisecond
-	cas := json.RawMessage(`{"type":"cas","create_if_not_exists":true,"key":"committed/0","to":0}`)
-	for _, e := range []journal.Event{
-		{Kind: journal.Send, Time: 0, Message: journal.Message{ID: 0, Src: "n0", Dest: "lin-kv", Body: cas}},
-		{Kind: journal.Send, Time: 0, Message: journal.Message{ID: 1, Src: "n1", Dest: "lin-kv", Body: cas}},
-		{Kind: journal.Recv, Time: ms, Message: journal.Message{ID: 0, Src: "n0", Dest: "lin-kv"}},
-		{Kind: journal.Send, Time: ms, Message: journal.Message{ID: 2, Src: "lin-kv", Dest: "n0", Body: json.RawMessage(`{"type":"cas_ok"}`)}},
-		{Kind: journal.Recv, Time: ms, Message: journal.Message{ID: 1, Src: "n1", Dest: "lin-kv"}},
-		{Kind: journal.Recv, Time: 2 * ms, Message: journal.Message{ID: 2, Src: "lin-kv", Dest: "n0"}},
+	cas := `{"type":"cas","create_if_not_exists":true,"key":"committed/0","to":0}`
+	replicate := `{"type":"replicate","key":0,"value":2,"written":{"index":0,"node":"n0","time":3}}`
+	send := func(at, id int64, src, dest, body string) journal.Event {
+		return journal.Event{Kind: journal.Send, Time: time.Duration(at), Message: journal.Message{ID: id, Src: src, Dest: dest, Body: json.RawMessage(body)}}
+	}
+	recv := func(at, id int64) journal.Event {
+		return journal.Event{Kind: journal.Recv, Time: time.Duration(at), Message: journal.Message{ID: id}}
+	}
+	for name, events := range map[string][]journal.Event{
+		"two requests to a service": {
+			send(0, 0, "n0", "lin-kv", cas), send(0, 1, "n1", "lin-kv", cas), recv(1, 0),
+			send(1, 2, "lin-kv", "n0", `{"type":"cas_ok"}`), recv(1, 1), recv(2, 2),
+		},
+		"two messages between neighbours, with texts as long as their arrows": {
+			send(0, 0, "c1", "n0", `{"type":"txn"}`), recv(1, 0),
+			send(2, 1, "n1", "n0", replicate), send(3, 2, "n0", "n1", replicate), recv(4, 1), recv(5, 2),
+		},
 	} {
+		t.Run(name, func(t *testing.T) { checkLabels(t, events) })
+	}
+}
+
+func checkLabels(t *testing.T, events []journal.Event) {
+	d := &report.Diagram{}
+	for _, e := range events {
 		d.Add(e)
 	}
 	var b bytes.Buffer
 	if err := d.WriteSVG(&b); err != nil {
 		t.Fatal(err)
 	}
-	label := regexp.MustCompile(`<text class="label [^"]*" x="([\d.]+)" y="([\d.]+)" transform="rotate\(([-\d.]+) [^>]*>([^<]+)<`)
+	if first, last := strings.Index(b.String(), `<text class="label`), strings.LastIndex(b.String(), `marker-end=`); first < last {
+		t.Errorf("an arrow is drawn after a text, and may run through it:\n%s", &b)
+	}
+	label := regexp.MustCompile(`<text class="label [^"]*" x="[\d.]+" y="([\d.]+)" transform="rotate\(([-\d.]+) ([\d.]+) ([\d.]+)\)">([^<]+)<`)
 	var labels [][][2]float64 // points in the middle of each character
 	for _, m := range label.FindAllStringSubmatch(b.String(), -1) {
-		x, _ := strconv.ParseFloat(m[1], 64)
-		y, _ := strconv.ParseFloat(m[2], 64)
-		degrees, _ := strconv.ParseFloat(m[3], 64)
-		sin, cos := math.Sincos(degrees * math.Pi / 180)
+		var number [4]float64
+		for i := range number {
+			var err error
+			if number[i], err = strconv.ParseFloat(m[i+1], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		y, centreX, centreY := number[0], number[2], number[3]
+		sin, cos := math.Sincos(number[1] * math.Pi / 180)
+		down := y - 4 - centreY // the middle of a letter, before the rotation
 		var points [][2]float64
-		for i, n := 0, len([]rune(html.UnescapeString(m[4]))); i < n; i++ {
+		for i, n := 0, len([]rune(html.UnescapeString(m[5]))); i < n; i++ {
 			along := 5.5 * (float64(i) - float64(n-1)/2)
-			points = append(points, [2]float64{x + along*cos, y + along*sin})
+			points = append(points, [2]float64{centreX + along*cos - down*sin, centreY + along*sin + down*cos})
 		}
 		labels = append(labels, points)
 	}
