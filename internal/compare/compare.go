@@ -12,6 +12,7 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,8 @@ type Design struct {
 	Name  string // reference, or the name of its directory
 	Title string // the first sentence of its package comment
 	Dir   string
-	Lines int // of code: neither blank nor only a comment
-	sum   []byte
+	Lines int    // of code: neither blank nor only a comment
+	sum   []byte // of its tokens
 }
 
 // Reference is the name of the design in the stage's own directory.
@@ -75,9 +76,8 @@ func Read(dir string) (Design, error) {
 		if title := firstSentence(syntax.Doc); title != "" && d.Title == "" {
 			d.Title = title
 		}
-		d.Lines += linesOfCode(source)
-		fmt.Fprintf(sum, "%s %d\n", filepath.Base(file), len(source))
-		sum.Write(source)
+		fmt.Fprintf(sum, "file %q\n", filepath.Base(file))
+		d.Lines += readTokens(source, sum)
 	}
 	if d.Lines == 0 {
 		return d, fmt.Errorf("%s holds no Go program", dir)
@@ -94,30 +94,40 @@ func firstSentence(doc *ast.CommentGroup) string {
 	return strings.TrimSuffix(text, ".")
 }
 
-// linesOfCode counts the lines on which a token begins.
-func linesOfCode(source []byte) int {
+// readTokens writes the tokens of a program to w and returns the number of lines on which
+// one begins. Comments are left out, but for those that the go command and the compiler
+// read, such as //go:embed.
+func readTokens(source []byte, w io.Writer) (lines int) {
 	files := token.NewFileSet()
 	file := files.AddFile("", files.Base(), len(source))
 	var s scanner.Scanner
-	s.Init(file, source, nil, 0)
-	lines := map[int]bool{}
+	s.Init(file, source, nil, scanner.ScanComments)
+	last := 0 // line
 	for {
 		pos, tok, text := s.Scan()
-		if tok == token.EOF {
-			return len(lines)
+		switch {
+		case tok == token.EOF:
+			return lines
+		case tok == token.COMMENT && !strings.HasPrefix(text, "//go:"):
+			continue
 		}
-		if tok != token.SEMICOLON || text == ";" { // not those that the scanner adds
-			lines[file.Line(pos)] = true
+		added := tok == token.SEMICOLON && text != ";" // by the scanner, where a line ends
+		if added {
+			text = ";"
+		}
+		fmt.Fprintf(w, "%s %q\n", tok, text)
+		if line := file.Line(pos); line > last && !added && tok != token.COMMENT {
+			lines, last = lines+1, line
 		}
 	}
 }
 
-// Sum identifies the code of some designs, so that a table can be told from one
-// of older code.
+// Sum identifies some designs: their code without its comments, and what a table says
+// of them beside the figures. So a table can be told from one of older code.
 func Sum(designs []Design) string {
 	sum := sha256.New()
 	for _, d := range designs {
-		fmt.Fprintf(sum, "%s\n", d.Name)
+		fmt.Fprintf(sum, "%q %q %d\n", d.Name, d.Title, d.Lines)
 		sum.Write(d.sum)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:16]

@@ -53,13 +53,44 @@ func TestFind(t *testing.T) {
 	if got := strings.Join(names, " "); got != "reference a b" {
 		t.Errorf("found %s", got)
 	}
-	before := compare.Sum(designs)
-	write(t, filepath.Join(dir, "alternatives", "b", "main.go"), program+"\n")
-	if designs, err = compare.Find(dir); err != nil {
-		t.Fatal(err)
+}
+
+// TestSum checks what makes a table stale: another token, title or line of code, but not
+// another word in a comment.
+func TestSum(t *testing.T) {
+	sum := func(text string) string {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "main.go"), text)
+		d, err := compare.Read(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Name = "design"
+		return compare.Sum([]compare.Design{d})
 	}
-	if compare.Sum(designs) == before {
-		t.Error("the sum is the same after a change of the code")
+	for _, test := range []struct {
+		name, old, new string
+		same           bool
+	}{
+		{"a comment at the end of a line", "// a comment", "// another one", true},
+		{"a comment removed", " // a comment", "", true},
+		{"a comment of several lines", "/* two lines\nof comment */", "/* one line */", true},
+		{"the second sentence of the package comment", "Everything else\n// is as", "All else is\n// as", true},
+		{"blank lines", "comment\n\n\tprintln", "comment\n\tprintln", true},
+		{"the title", "Star with one hub", "Star with two hubs", false},
+		{"a string", `"a"`, `"b"`, false},
+		{"blanks in a string", `"a"`, `"a "`, false},
+		{"a name", "println(\"a\")", "print(\"a\")", false},
+		{"lines of code", `println("a")`, "println(\n\t\t\"a\",\n\t)", false},
+		{"a directive", "func main", "//go:noinline\nfunc main", false},
+	} {
+		changed := strings.Replace(program, test.old, test.new, 1)
+		if changed == program {
+			t.Fatalf("%s: the program has no %q", test.name, test.old)
+		}
+		if same := sum(changed) == sum(program); same != test.same {
+			t.Errorf("%s changed: the sum is the same: %t, expected %t", test.name, same, test.same)
+		}
 	}
 }
 
