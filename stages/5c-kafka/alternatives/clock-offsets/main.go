@@ -12,8 +12,8 @@
 // What it costs: one message per node, peer and interval, whatever the load: two
 // nodes send 200 a second, 0.2 an operation. No client ever waits for another node,
 // so that sends, polls and commits all succeed during a partition. The price: a
-// message is visible only when every node has announced a later clock, after one
-// to two intervals, and a partition, or one node that is down, stops that for all
+// message is visible only when every node has announced a later clock, after up to
+// two intervals, and a partition, or one node that is down, stops that for all
 // keys. A design with an owner loses only the owner's keys.
 package main
 
