@@ -16,14 +16,14 @@ const (
 	maxWakeups  = 100_000  // by timers
 )
 
-// maxWaiting is how many messages may wait for a node. At the default CPU cost that is two
-// and a half seconds of work: what a pause or a partition leaves behind is less, and
+// maxWaiting is how many messages may wait for a node that runs, besides those that a
+// pause has left behind. At the default CPU cost that is two and a half seconds of work:
 // a node that is farther behind gets messages faster than it can handle them.
 const maxWaiting = 50_000
 
 // errOverrun is the error of a node for which more messages wait than it will ever handle.
 func errOverrun() error {
-	return fmt.Errorf("cannot keep up: more than %d messages are waiting for it; look for a message that causes others whenever it arrives, even if it says nothing new, or one that is sent again too soon", maxWaiting)
+	return fmt.Errorf("cannot keep up: more than %d messages are waiting for it; look for a message that causes others whenever it arrives, even if it says nothing new, for one that is sent again too soon, or for a load that is too high for the CPU time of a message (--cpu-cost)", maxWaiting)
 }
 
 // maxKept is how many bytes of a node's files are copied at the end of a run.

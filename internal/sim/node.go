@@ -26,6 +26,7 @@ type node struct {
 	busy      bool     // CPU time is being spent on the first line of inbox
 	input     []byte   // lines that had their CPU time, for the next step
 	paused    bool
+	backlog   int // how many lines were in inbox when the last pause ended
 
 	wait  Wait // what the guest waits for
 	skew  time.Duration
@@ -73,7 +74,7 @@ func (n *node) Deliver(m journal.Message) {
 		n.fail(nodeio.Unread(unread))
 		return
 	}
-	if len(n.inbox) > maxWaiting {
+	if !n.paused && len(n.inbox) > maxWaiting+n.backlog {
 		n.fail(errOverrun())
 		return
 	}
@@ -120,7 +121,7 @@ func (n *node) readLine() {
 
 // endPause lets a paused node continue.
 func (n *node) endPause() {
-	n.paused = false
+	n.paused, n.backlog = false, len(n.inbox)
 	if n.ended != nil {
 		return
 	}

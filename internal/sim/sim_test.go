@@ -442,6 +442,29 @@ func TestOverrun(t *testing.T) {
 	fails(t, drive(maxWaiting+1), "cannot keep up: more than 50000 messages are waiting for it")
 }
 
+// TestOverrunAfterPause: what came while a node was paused is not held against it, during
+// the pause and after it; what comes then is.
+func TestOverrunAfterPause(t *testing.T) {
+	drive := func(later int) error {
+		c := newCluster(t, Constant(ms), func(g *scripted) {
+			g.step = func(s Step) (Wait, error) { return Wait{Deadline: Never, Input: true, Clock: s.Now}, nil }
+		})
+		c.kernel.At(0, func() { c.Pause("n0") })
+		for range 2 * maxWaiting {
+			c.deliver(1, "a")
+		}
+		c.kernel.At(2, func() { c.Resume("n0") })
+		for range later {
+			c.deliver(3, "a")
+		}
+		return c.drive(ms / 2)
+	}
+	if err := drive(maxWaiting); err != nil {
+		t.Errorf("%d messages after a pause end the run: %v", maxWaiting, err)
+	}
+	fails(t, drive(maxWaiting+1), "cannot keep up")
+}
+
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var steps []string
