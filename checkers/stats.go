@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"glomers/checkers/brief"
@@ -262,7 +264,7 @@ func (r AvailabilityResult) findings(least *float64) []Finding {
 	}
 	f := Finding{
 		Check:   "availability",
-		Summary: fmt.Sprintf("only %.4f of the operations succeeded, expected at least %v", r.OKFraction, *least),
+		Summary: fmt.Sprintf("only %s of the operations succeeded, expected at least %v", r.fractionBelow(*least), *least),
 	}
 	if r.Stalled > 0 {
 		f.Summary += fmt.Sprintf("; but the runner itself made no progress for %v, so this may not be the nodes' fault: run the test again", r.Stalled)
@@ -271,4 +273,14 @@ func (r AvailabilityResult) findings(least *float64) []Finding {
 		f.Proof = []int{r.first.Index}
 	}
 	return []Finding{f}
+}
+
+// fractionBelow writes OKFraction with four decimals, or with more where rounding would
+// hide that it is less than the limit: Maelstrom computes it with 32 bits, in which 9 of 10
+// is 0.8999999762.
+func (r AvailabilityResult) fractionBelow(least float64) string {
+	if text := fmt.Sprintf("%.4f", r.OKFraction); math.Round(float64(r.OKFraction)*1e4)/1e4 < least {
+		return text
+	}
+	return strconv.FormatFloat(float64(r.OKFraction), 'g', 10, 64)
 }

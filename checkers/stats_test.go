@@ -53,3 +53,16 @@ func TestAvailabilityAtTheLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestFractionBelow: a share that is too small never reads as if it were enough.
+func TestFractionBelow(t *testing.T) {
+	for _, test := range []struct {
+		share float32
+		least float64
+		want  string
+	}{{0.95, 1, "0.9500"}, {0.9, 0.9, "0.8999999762"}, {99_999.0 / 100_000, 1, "0.9999899864"}} {
+		if got := (AvailabilityResult{OKFraction: test.share}).fractionBelow(test.least); got != test.want {
+			t.Errorf("%v of at least %v is written %s, want %s", test.share, test.least, got, test.want)
+		}
+	}
+}
