@@ -24,31 +24,31 @@ func (a *app) list() *cobra.Command {
 	root, asJSON := "store", false
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the stages, when each was last passed, and the best medal",
+		Short: "List the stages, when your programs last passed each, and the best medal",
 		Args:  arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkStore(root); err != nil {
 				return err
 			}
-			passes := store.Passes(root)
-			best, err := standing.Best(root, passes)
+			own, workbook := standing.Split(store.Passes(root))
+			best, err := standing.Best(root, own)
 			if err != nil {
 				return err
 			}
-			passed := map[string]time.Time{}
-			for _, p := range passes {
-				passed[p.Stage] = p.When
-			}
+			passed, reference := lastPassed(own), lastPassed(workbook)
 			if asJSON {
-				return a.listJSON(root, passed, best)
+				return a.listJSON(root, passed, reference, best)
 			}
 			t := a.out.newTable()
 			const width = 54 // so that the table fits 80 columns
 			t.AppendHeader(table.Row{"stage", "what it asks for", "last passed"})
 			for _, s := range stages.All() {
 				result := styled("-")
+				const minute = "2006-01-02 15:04"
 				if when, ok := passed[s.ID]; ok {
-					result = styled(when.Local().Format("2006-01-02 15:04")+"\n") + a.out.good(best[s.ID].Medal)
+					result = styled(when.Local().Format(minute)+"\n") + a.out.good(best[s.ID].Medal)
+				} else if when, ok := reference[s.ID]; ok {
+					result = styled(when.Local().Format(minute) + "\nby the workbook")
 				}
 				text := []string{string(a.out.bold(s.Title)), wrapOptions(s.Workload+" "+strings.Join(s.Flags, " "), width)}
 				for _, again := range s.Again {
@@ -72,6 +72,16 @@ func (a *app) list() *cobra.Command {
 	cmd.Flags().StringVar(&root, "store", root, "`directory` that runs are kept in")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// lastPassed returns when each stage was last passed, given passes from the oldest to the
+// newest.
+func lastPassed(passes []store.Pass) map[string]time.Time {
+	last := map[string]time.Time{}
+	for _, p := range passes {
+		last[p.Stage] = p.When
+	}
+	return last
 }
 
 // checkStore refuses a store that is no directory. One that does not exist is empty.
@@ -110,7 +120,7 @@ func wrapOptions(text string, width int) string {
 	return b.String()
 }
 
-func (a *app) listJSON(root string, passed map[string]time.Time, best map[string]standing.Standing) error {
+func (a *app) listJSON(root string, passed, reference map[string]time.Time, best map[string]standing.Standing) error {
 	type entry struct {
 		ID         string             `json:"id"`
 		Title      string             `json:"title"`
@@ -120,15 +130,19 @@ func (a *app) listJSON(root string, passed map[string]time.Time, best map[string
 		Criteria   []string           `json:"criteria"`
 		Hard       []string           `json:"hard"` // the options of its hard mode
 		LastPassed string             `json:"last-passed,omitempty"`
-		Best       *standing.Standing `json:"best,omitempty"` // of all programs that passed
+		Best       *standing.Standing `json:"best,omitempty"`            // of the learner's programs that passed
+		Workbook   string             `json:"workbook-passed,omitempty"` // when a program of the workbook last did
 	}
 	var out []entry
 	for _, s := range stages.All() {
-		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, "", nil}
+		e := entry{s.ID, s.Title, s.Goal, s.Workload, s.Flags, strings.Split(limits(s, "\n"), "\n"), s.Hard.Flags, "", nil, ""}
 		if when, ok := passed[s.ID]; ok {
 			own := best[s.ID]
 			own.Commands = tryCommands(&own, root)
 			e.LastPassed, e.Best = when.Format(time.RFC3339), &own
+		}
+		if when, ok := reference[s.ID]; ok {
+			e.Workbook = when.Format(time.RFC3339)
 		}
 		out = append(out, e)
 	}

@@ -3,6 +3,7 @@
 package standing
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -59,6 +60,41 @@ func (s Standing) EDN() edn.Map {
 		m = append(m, edn.Entry{Key: edn.Keyword("next-medal"), Value: next})
 	}
 	return m
+}
+
+// Split divides passes into those of the learner's programs and those of the workbook's
+// own: reference solutions, alternatives and broken ones, recognized by their paths. A
+// starter that passes is the learner's.
+func Split(passes []store.Pass) (own, workbook []store.Pass) {
+	for _, p := range passes {
+		if ofWorkbook(p.Target) {
+			workbook = append(workbook, p)
+		} else {
+			own = append(own, p)
+		}
+	}
+	return own, workbook
+}
+
+// ofWorkbook reports whether what names a program in a command is a path of the workbook.
+func ofWorkbook(target []string) bool {
+	if len(target) == 0 || strings.HasPrefix(target[0], "-") {
+		return false
+	}
+	dir, err := filepath.Abs(target[0])
+	if err != nil {
+		return false
+	}
+	parts := strings.Split(filepath.ToSlash(dir), "/")
+	for _, stage := range stages.All() {
+		at := slices.Index(parts, stage.Dir)
+		if at < 1 || parts[at-1] != "stages" {
+			continue
+		}
+		below := parts[at+1:]
+		return len(below) == 0 || slices.Contains([]string{"main.go", "alternatives", "broken"}, below[0])
+	}
+	return false
 }
 
 // Best returns the best standing of any program in each stage that was passed, by the

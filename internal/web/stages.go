@@ -37,7 +37,7 @@ func (v stageView) Options() []string {
 
 // standings returns the stages with what the store knows of them.
 func (s *server) standings() ([]stageView, error) {
-	passes := store.Passes(s.config.Store)
+	passes, _ := standing.Split(store.Passes(s.config.Store)) // those of the workbook's own programs do not count
 	best, err := standing.Best(s.config.Store, passes)
 	if err != nil {
 		return nil, err
