@@ -102,6 +102,9 @@ func TestFailedRunInBrowser(t *testing.T) {
 	if says := p.Text(`document.getElementById("says").textContent`); !strings.Contains(says, "2 operations marked") {
 		t.Errorf("the page says %q, expected that the broadcast and the read that lacks it are marked", says)
 	}
+	if text := p.Text(`document.getElementById("panel-detail").textContent`); !strings.Contains(text, "invoked with3") || !strings.Contains(text, "completed with3") {
+		t.Errorf("the details of the broadcast of 3 do not tell its two values apart: %q", text)
+	}
 	if value := p.Text(`document.getElementById("value").value`); value != "3" {
 		t.Errorf("the diagram follows the value %q, expected 3, the first that was lost", value)
 	}

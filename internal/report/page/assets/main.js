@@ -328,7 +328,8 @@ class Panel {
 		const { state } = this, o = state.records.operations, span = o.outcome[i] === unanswered ? 1 : o.took[i];
 		this.panels.detail.replaceChildren(el("dl", {}, el("dt", {}, "operation"), el("dd", {}, state.records.functions[o.f[i]]), el("dt", {}, "process"), el("dd", {}, String(o.process[i])),
 			el("dt", {}, "began"), el("dd", {}, (o.begin[i] / 1000).toFixed(6) + " s"), el("dt", {}, "outcome"), el("dd", {}, outcomes[o.outcome[i]] + (o.outcome[i] === unanswered ? "" : " after " + durationText(o.took[i])))),
-			el("pre", {}, state.texts.invoked(i)), el("pre", {}, state.texts.answered(i)),
+			el("h4", {}, "invoked with"), el("pre", {}, state.texts.invoked(i)),
+			...(o.outcome[i] === unanswered ? [] : [el("h4", {}, "completed with"), el("pre", {}, state.texts.answered(i))]),
 			el("div", { class: "bar" }, el("button", { type: "button", onclick: () => {
 				const room = Math.max(span * 0.15, 0.05);
 				state.time.set(o.begin[i] - room, o.begin[i] + span + room);
