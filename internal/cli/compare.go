@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -221,11 +222,21 @@ func (m *measuring) design(ctx context.Context, d compare.Design) error {
 	return nil
 }
 
+// failureOf says why a run is no pass: the first thing that is wrong with it, or all limits
+// that it breaks if there is nothing worse.
 func failureOf(v *verdict.Verdict) string {
-	if len(v.Findings) > 0 {
-		return v.Findings[0].Kind
+	if len(v.Findings) == 0 {
+		return "unknown"
 	}
-	return "unknown"
+	kinds := []string{v.Findings[0].Kind}
+	if v.Findings[0].Source == verdict.Limited {
+		for _, f := range v.Findings[1:] {
+			if f.Source == verdict.Limited {
+				kinds = append(kinds, f.Kind)
+			}
+		}
+	}
+	return strings.Join(kinds, ", ")
 }
 
 func (m *measuring) figures(v *verdict.Verdict) {

@@ -21,7 +21,7 @@ type Row struct {
 // Trial is how some runs of a design went.
 type Trial struct {
 	Seeds, Passed int
-	Failure       string // the kind of the first failure
+	Failure       string // what was wrong with the first run that failed
 }
 
 func (t Trial) String() string {
