@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"glomers/checkers/journal"
 	"glomers/internal/recorded"
@@ -11,17 +12,17 @@ import (
 	"glomers/internal/trace"
 )
 
-// A diagram shows a run of few messages whole, of others what mentions the values
-// that it is about, and never more than some screens full.
+// A diagram shows a run of few messages whole, unless the user named what it is to be about;
+// of others it shows the story of the subject, and never more than some screens full.
 const (
 	fewArrows  = 60
 	mostArrows = 150
 )
 
-// drawRun writes two drawings of a run: to diagram the messages that mention the values
-// of the subject, or all of them if it has none, and to traffic who talked to whom. A
-// drawing with an empty path is left out.
-func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) error {
+// drawRun writes two drawings of a run: to diagram the messages of the subject's story,
+// and to traffic who talked to whom. A drawing with an empty path is left out. A short
+// run is drawn whole if that may be.
+func drawRun(r *recorded.Run, subject trace.Subject, whole bool, diagram, traffic string) error {
 	if diagram == "" && traffic == "" {
 		return nil
 	}
@@ -30,9 +31,11 @@ func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) er
 		return err
 	}
 	arrows := 0
+	story := trace.NewStory(h, nodesOf(r), subject)
 	t := &picture.Traffic{Title: drawingTitle(r, nil)}
 	found, err := r.Store.Messages(func(e journal.Event) {
 		t.Add(e)
+		story.Add(e)
 		if e.Kind == journal.Send && !picture.Setup(e.Message) {
 			arrows++
 		}
@@ -43,12 +46,11 @@ func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) er
 	case !found:
 		return fmt.Errorf("%s holds no journal, so there are no messages to draw", r.Dir)
 	}
-	if arrows <= fewArrows {
-		subject.About = nil
-	}
-	d := &picture.Diagram{
-		Title: drawingTitle(r, subject.About), Most: mostArrows,
-		Keep: func(m journal.Message) bool { return !picture.Setup(m) && subject.Mentions(m) },
+	d := &picture.Diagram{Title: drawingTitle(r, subject.About), Most: mostArrows}
+	d.Keep = func(m journal.Message) bool { return !picture.Setup(m) && story.Has(m) }
+	if whole && arrows <= fewArrows {
+		d.Title = drawingTitle(r, nil)
+		d.Keep = func(m journal.Message) bool { return !picture.Setup(m) }
 	}
 	d.AddHistory(h)
 	if _, err := r.Store.Messages(d.Add); err != nil {
@@ -60,6 +62,11 @@ func drawRun(r *recorded.Run, subject trace.Subject, diagram, traffic string) er
 	return writeSVG(traffic, t)
 }
 
+// nodesOf says which node a process of a run talks to.
+func nodesOf(r *recorded.Run) trace.Nodes {
+	return trace.Nodes{IDs: r.Test.Nodes, Workers: r.Test.Concurrency}
+}
+
 func drawingTitle(r *recorded.Run, about []any) string {
 	title := r.Test.Workload
 	if r.Test.Stage != "" {
@@ -67,7 +74,11 @@ func drawingTitle(r *recorded.Run, about []any) string {
 	}
 	title += fmt.Sprintf(", seed %d", r.Test.Seed)
 	if len(about) > 0 {
-		title += fmt.Sprintf(": messages about %v", about[0])
+		var names []string
+		for _, v := range about {
+			names = append(names, fmt.Sprint(v))
+		}
+		title += ": messages about " + strings.Join(names, ", ")
 	}
 	return title
 }

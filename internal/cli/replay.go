@@ -76,7 +76,7 @@ func (a *app) replay() *cobra.Command {
 					first, last = 0, lines
 				}
 			}
-			if err := drawRun(r, subject, svg, traffic); err != nil {
+			if err := drawRun(r, subject, len(about) == 0, svg, traffic); err != nil {
 				return err
 			}
 			if html != "" {
@@ -98,7 +98,7 @@ func (a *app) replay() *cobra.Command {
 	cmd.Flags().StringArrayVar(&about, "about", nil, "show what mentions this `value` or key; may be given several times (default: that of the first error)")
 	cmd.Flags().IntVar(&lines, "lines", 60, "show at most so many lines, most of them from the beginning; 0 for all")
 	cmd.Flags().BoolVar(&logStderr, "log-stderr", false, "show what nodes print on stderr")
-	cmd.Flags().StringVar(&svg, "svg", "", "`file` for a diagram of the same messages, and those of clients, as SVG")
+	cmd.Flags().StringVar(&svg, "svg", "", "`file` for a diagram of the same messages, with the requests of clients that they belong to, as SVG; without --about, a short run is drawn whole")
 	cmd.Flags().StringVar(&traffic, "traffic", "", "`file` for a picture of which nodes talk to each other, and how much, as SVG")
 	cmd.Flags().StringVar(&html, "html", "", "`file` for the report of the run, a page for the browser")
 	return cmd
@@ -226,7 +226,7 @@ func (a *app) printTrace(r *recorded.Run, subject trace.Subject, first, last int
 	if err != nil {
 		return err
 	}
-	t := trace.New(h, trace.Nodes{IDs: r.Test.Nodes, Workers: r.Test.Concurrency}, subject)
+	t := trace.New(h, nodesOf(r), subject)
 	if _, err := r.Store.Messages(t.Add); err != nil {
 		return err
 	}

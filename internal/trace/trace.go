@@ -30,6 +30,7 @@ type Trace struct {
 
 	lines    []line
 	flights  map[int64]int      // message → its line
+	shown    map[int64]bool     // messages that have a line
 	asked    map[exchange]asked // requests between servers that have no answer yet
 	answers  map[int64]int      // answer that is under way → the line of its request
 	answered map[string]bool    // types of requests that are ever answered
@@ -91,7 +92,7 @@ type line struct {
 func New(h *history.History, nodes Nodes, s Subject) *Trace {
 	t := &Trace{
 		subject: s, names: namesOf(s.About), h: h, nodes: nodes,
-		flights: map[int64]int{}, asked: map[exchange]asked{}, answers: map[int64]int{}, answered: map[string]bool{}, stored: stored{},
+		flights: map[int64]int{}, shown: map[int64]bool{}, asked: map[exchange]asked{}, answers: map[int64]int{}, answered: map[string]bool{}, stored: stored{},
 	}
 	t.plan()
 	t.addHistory()
@@ -168,7 +169,7 @@ func (t *Trace) send(at time.Duration, m *journal.Message) {
 
 // message adds the line of a message.
 func (t *Trace) message(at time.Duration, m *journal.Message) {
-	t.flights[m.ID] = len(t.lines)
+	t.flights[m.ID], t.shown[m.ID] = len(t.lines), true
 	anonymous := withoutIDs(m.Body)
 	t.lines = append(t.lines, line{
 		at: at, src: m.Src, dest: []string{m.Dest}, body: t.body(m.Body), anonymous: t.body([]byte(anonymous)),
@@ -339,9 +340,4 @@ func (t *Trace) Conclusion() []string {
 		return nil
 	}
 	return t.spread.conclusion(t)
-}
-
-// Mentions reports whether a message mentions what the subject is about.
-func (s Subject) Mentions(m journal.Message) bool {
-	return len(s.About) == 0 || namesOf(s.About).inText(m.Body) > 0
 }
