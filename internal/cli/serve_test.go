@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,11 +45,23 @@ func serveHere(t *testing.T, words ...string) string {
 	return "http://" + host
 }
 
-// TestServeInBrowser runs stage 1 by clicking, and looks at what it left.
+// TestServeInBrowser runs a solution of one's own to stage 1 by clicking, and looks at
+// what it left.
 func TestServeInBrowser(t *testing.T) {
 	b := browsertest.Start(t)
 	t.Chdir("../..")
-	base := serveHere(t, "--store", filepath.Join(t.TempDir(), "store"))
+	dir := filepath.Join(t.TempDir(), "1")
+	if code := Main([]string{"glomers", "new", "1", dir}, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("glomers new: exit status %d", code)
+	}
+	solution, err := os.ReadFile("stages/1-echo/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), solution, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	base := serveHere(t, "--store", filepath.Join(t.TempDir(), "store"), dir)
 	p := b.Open(base+"/", browsertest.Look{Width: 1200, Height: 900})
 	see := func(selector, want string) {
 		t.Helper()
@@ -59,6 +72,7 @@ func TestServeInBrowser(t *testing.T) {
 	see("#run", "Run")
 	p.Click("#hints button")
 	see("#hints li", "one JSON message a line")
+	p.Text(`(document.querySelector("#program").value = ` + quoteJS(dir) + `, "")`)
 	p.Text(`(document.querySelector("#seed").value = "5", "")`)
 	p.Click("#run")
 	see("#verdict", "PASS")
